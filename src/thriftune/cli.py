@@ -1,0 +1,108 @@
+"""The command line: one command per stage; parse, call, print."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from thriftune.errors import UserError
+from thriftune.version import VERSION
+
+app = typer.Typer(
+    help="Fine-tune a small language model for one job when you have little data and little compute.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", metavar="RECIPE")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Overrides such as train.rank=32.", metavar="[KEY=VALUE]...")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Run folder. Default: runs/NAME.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+def _stage(stages: tuple[str, ...], recipe: Path, overrides: list[str] | None, out: Path | None, as_json: bool) -> None:
+    from thriftune.recipe import load
+    from thriftune.report.text import summary
+    from thriftune.road import travel
+
+    loaded = load(recipe, overrides)
+    run = travel(loaded, out or Path("runs") / loaded.name, stages)
+    print(json.dumps(run.manifest, indent=2) if as_json else summary(run))
+
+
+@app.command()
+def run(recipe: RecipeFile, overrides: Overrides = None, out: Out = None, as_json: Json = False) -> None:
+    """Travel the whole road: teach, dataset, train, evaluate, report. Resumes where it stopped.
+
+    Example: thriftune run recipes/films-demo.yaml train.rank=32
+    """
+    _stage(("teach", "dataset", "train", "evaluate", "report"), recipe, overrides, out, as_json)
+
+
+@app.command()
+def teach(recipe: RecipeFile, overrides: Overrides = None, out: Out = None, as_json: Json = False) -> None:
+    """Ask the teacher, verify its answers by execution, and split them into a dataset.
+
+    Example: thriftune teach recipes/films-demo.yaml
+    """
+    _stage(("teach", "dataset"), recipe, overrides, out, as_json)
+
+
+@app.command()
+def train(recipe: RecipeFile, overrides: Overrides = None, out: Out = None, as_json: Json = False) -> None:
+    """Fine-tune the student on the run's dataset.
+
+    Example: thriftune train recipes/films-demo.yaml train.modality=lora
+    """
+    _stage(("train",), recipe, overrides, out, as_json)
+
+
+@app.command()
+def evaluate(recipe: RecipeFile, overrides: Overrides = None, out: Out = None, as_json: Json = False) -> None:
+    """Score the base and the tuned student on the test split by running what they write.
+
+    Example: thriftune evaluate recipes/films-demo.yaml evaluate.limit=20
+    """
+    _stage(("evaluate",), recipe, overrides, out, as_json)
+
+
+@app.command()
+def report(recipe: RecipeFile, overrides: Overrides = None, out: Out = None, as_json: Json = False) -> None:
+    """Write report.html and report.md from the run's records.
+
+    Example: thriftune report recipes/films-demo.yaml
+    """
+    _stage(("report",), recipe, overrides, out, as_json)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"thriftune {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
+    pass
+
+
+def main() -> Any:
+    """Run the command line; a fault of the user ends with one message and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Stage *dataset*: `lessons.jsonl` → `dataset/{train,valid,test}.jsonl` and a card, with a printed leak check."""
+
+from collections import Counter
+from typing import Any
+
+from thriftune.dataset.split import Split, leaks, split
+from thriftune.errors import InputError
+from thriftune.progress import Progress
+from thriftune.recipe import Dataset
+from thriftune.records import Lesson
+from thriftune.runs import Run, read_records, write_records, write_text
+
+
+def make_dataset(run: Run, settings: Dataset, progress: Progress) -> dict[str, Any]:
+    """Split the lessons of a run; return figures for the manifest.
+
+    Raises:
+        InputError: too few lessons for a test split.
+    """
+    lessons = read_records(run.path("lessons.jsonl"), Lesson)
+    result = split(lessons, settings)
+    if not result.test or not result.train:
+        raise InputError(
+            f"{len(lessons)} lessons with {result.groups} meanings are too few to split: "
+            "at least one meaning each for train and test is needed"
+        )
+    found = leaks(result, settings.near_duplicate)
+    for name, part in result.parts().items():
+        write_records(run.path("dataset", f"{name}.jsonl"), part)
+    write_text(run.path("dataset", "README.md"), _card(result, settings, found))
+    counts = {name: len(part) for name, part in result.parts().items()}
+    progress.say(
+        f"{counts['train']} train, {counts['valid']} valid, {counts['test']} test from {result.groups} meanings; "
+        f"leak check: {len(found)} pairs straddle"
+    )
+    return {**counts, "meanings": result.groups, "leaks": len(found)}
+
+
+def _card(result: Split, settings: Dataset, found: list[tuple[str, str, str]]) -> str:
+    rows = [
+        f"| {name} | {len(part)} | {len({x.question.meaning for x in part})} | {_mean([len(x.label) for x in part])} "
+        f"| {_mean([len(x.rationale) for x in part])} |"
+        for name, part in result.parts().items()
+    ]
+    families = Counter(family for part in result.parts().values() for lesson in part for family in lesson.families)
+    listed = [f"| {name} | {count} |" for name, count in families.most_common()]
+    return "\n".join(
+        [
+            "# Dataset",
+            "",
+            "Questions with labels verified by execution and the rationales that lead to them.",
+            f"Split by meaning with seed {settings.seed}: paraphrases, equal labels and questions with a similarity of",
+            f"{settings.near_duplicate} or more stand in one part. Leak check: {len(found)} pairs straddle.",
+            "",
+            "| part | lessons | meanings | label characters (mean) | rationale characters (mean) |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+            "| clause family | lessons |",
+            "|---|---|",
+            *listed,
+            "",
+        ]
+    )
+
+
+def _mean(values: list[int]) -> str:
+    return f"{sum(values) / len(values):.0f}" if values else "–"

@@ -1,0 +1,107 @@
+"""Stage *evaluate*: `model/` and the test split → `predictions*.jsonl`, `verdicts*.jsonl`, `scores.json`.
+
+The tuned student (`tuned`) and the untouched one (`base`) answer the same questions through the same prompt. Answers are
+appended as they come, so a second start goes on where the files end.
+"""
+
+import gc
+import random
+import time
+from typing import Any
+
+import torch
+
+from thriftune.evaluate.generate import Generated, generate
+from thriftune.evaluate.scores import by_family, scores_of
+from thriftune.progress import Progress
+from thriftune.recipe import Recipe
+from thriftune.records import Lesson, Prediction
+from thriftune.runs import Run, append_record, read_records, write_json, write_records
+from thriftune.students.load import Student, load_for_generation
+from thriftune.students.reload import load_tuned
+from thriftune.tasks.base import Task
+from thriftune.train.losses import task_losses
+from thriftune.train.memory import peak_bytes
+
+
+def evaluate(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str, Any]:
+    """Score the students on the test split; return figures for the manifest."""
+    lessons = test_lessons(run, recipe)
+    scores: dict[str, Any] = {}
+    for who in ("base", "tuned") if recipe.evaluate.base else ("tuned",):
+        progress.say(f"{who} student answers {len(lessons)} test questions")
+        scores[who] = _score(run, recipe, task, who, lessons, progress)
+        match = scores[who].get("execution_match")
+        if match:
+            progress.say(f"{who}: execution match {match['value']:.1%} [{match['low']:.1%}, {match['high']:.1%}]")
+    write_json(run.path("scores.json"), scores)
+    return {who: table.get("execution_match") for who, table in scores.items()}
+
+
+def test_lessons(run: Run, recipe: Recipe) -> list[Lesson]:
+    """Return the lessons that are asked: all of the test split, or the first of a fixed shuffle."""
+    lessons = read_records(run.path("dataset", "test.jsonl"), Lesson)
+    if recipe.evaluate.limit and recipe.evaluate.limit < len(lessons):
+        random.Random(recipe.dataset.seed).shuffle(lessons)
+        lessons = lessons[: recipe.evaluate.limit]
+    return lessons
+
+
+def _score(run: Run, recipe: Recipe, task: Task, who: str, lessons: list[Lesson], progress: Progress) -> dict[str, Any]:
+    suffix = "" if who == "tuned" else f"-{who}"
+    student = _student(run, recipe, who)
+    predictions = _predict(run, recipe, task, student, lessons, f"predictions{suffix}.jsonl", progress)
+    losses = task_losses(student, task, lessons, recipe.train)
+    peak = peak_bytes(student.device)
+    del student
+    gc.collect()
+    started = time.monotonic()
+    verdicts = [task.judge(p.question, p.gold, p.text) for p in predictions]
+    write_records(run.path(f"verdicts{suffix}.jsonl"), verdicts)
+    seconds = sum(p.seconds for p in predictions)
+    return {
+        **scores_of(verdicts, recipe.evaluate.bootstrap),
+        **losses,
+        "families": by_family(predictions, verdicts),
+        "seconds_per_answer": round(seconds / len(predictions), 4),
+        "tokens_per_second": round(sum(p.tokens for p in predictions) / max(seconds, 1e-9), 2),
+        "judge_seconds": round(time.monotonic() - started, 3),
+        "peak_bytes": peak,
+    }
+
+
+def _student(run: Run, recipe: Recipe, who: str) -> Student:
+    if who == "base":
+        return load_for_generation(recipe.student.model, recipe.student.kind, recipe.train.precision)
+    return load_tuned(run.path("model"), recipe)
+
+
+def _predict(
+    run: Run, recipe: Recipe, task: Task, student: Student, lessons: list[Lesson], name: str, progress: Progress
+) -> list[Prediction]:
+    path = run.path(name)
+    known = {p.question.id: p for p in read_records(path, Prediction)} if path.exists() else {}
+    left = [lesson for lesson in lessons if lesson.question.id not in known]
+
+    def keep(index: int, generated: Generated) -> None:
+        lesson = left[index]
+        known[lesson.question.id] = Prediction(
+            question=lesson.question,
+            gold=lesson.label,
+            text=generated.text,
+            tokens=generated.tokens,
+            seconds=round(generated.seconds, 4),
+            families=lesson.families,
+        )
+        append_record(path, known[lesson.question.id])
+        progress(len(known), len(lessons), "")
+
+    with torch.inference_mode():
+        generate(
+            student,
+            [task.prompt(lesson.question) for lesson in left],
+            batch=recipe.evaluate.batch,
+            max_new_tokens=recipe.evaluate.max_new_tokens,
+            on_answer=keep,
+        )
+    return [known[lesson.question.id] for lesson in lessons]

@@ -1,0 +1,228 @@
+"""The recipe: one YAML file, every key declared and typed, all faults told at once in the user's spelling."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from thriftune.errors import RecipeError
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys refused, values fixed, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Engine(Section):
+    """The search engine. Without `url` the embedded one is started; credentials are read from the environment."""
+
+    url: str | None = None
+    username_env: str = "THRIFTUNE_ENGINE_USER"
+    password_env: str = "THRIFTUNE_ENGINE_PASSWORD"
+    timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+
+
+class Collection(Section):
+    """One index. `demo` takes an embedded one; else `mapping` (JSON) and `documents` (JSONL) are files to load,
+    or neither, and the index is already on the server at `engine.url`."""
+
+    demo: Literal["films", "flights"] | None = None
+    mapping: Path | None = None
+    documents: Path | None = None
+    notes: dict[str, str] = {}
+    now: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Collection":
+        if self.demo and (self.mapping or self.documents):
+            raise ValueError("give either demo, or mapping and documents")
+        if self.documents and not self.mapping:
+            raise ValueError("documents need a mapping")
+        return self
+
+
+class Task(Section):
+    """What is asked, and on what the answers are run."""
+
+    kind: Literal["query_dsl"] = "query_dsl"
+    engine: Engine = Engine()
+    collections: Annotated[dict[str, Collection], Field(min_length=1)]
+
+
+class Teacher(Section):
+    """Who writes the lessons. `recorded` reads answers from files: `demo:NAME` or paths of JSONL."""
+
+    kind: Literal["recorded"] = "recorded"
+    lessons: Annotated[list[str], Field(min_length=1)]
+    limit: PositiveInt | None = None
+
+
+class Dataset(Section):
+    """How lessons are split. Shares are of *meanings*, so paraphrases never straddle."""
+
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.12
+    valid: Annotated[float, Field(ge=0, lt=1)] = 0.04
+    near_duplicate: Share = 0.8
+    seed: int = 42
+
+
+class Student(Section):
+    """The model to fine-tune: the embedded `smollm2-135m-instruct`, a Hugging Face id, or a local folder."""
+
+    model: str = "smollm2-135m-instruct"
+    kind: Literal["auto", "causal", "seq2seq"] = "auto"
+
+
+class Train(Section):
+    """How the student learns. Equal in all three modalities unless said otherwise.
+
+    `label_weight` is w in `w·label loss + (1 − w)·rationale loss` (Hsieh et al. 2023, equation 3).
+    `alpha` is `4 × rank` unless set (Marsh et al. 2026). `micro_tokens` bounds the tokens of one forward pass.
+    """
+
+    objective: Literal["dss", "label_only"] = "dss"
+    modality: Literal["full", "lora", "qlora"] = "full"
+    label_weight: Share = 0.5
+    rank: PositiveInt = 16
+    alpha: Annotated[float, Field(gt=0)] | None = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    targets: str | list[str] = "all-linear"
+    double_quantization: bool = False
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    warmup: Share = 0.05
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    epochs: PositiveInt = 3
+    max_steps: PositiveInt | None = None
+    batch: PositiveInt = 8
+    micro_tokens: PositiveInt = 4096
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    checkpoint_minutes: Annotated[float, Field(gt=0)] = 5.0
+    validations: Annotated[int, Field(ge=0)] = 4
+    seed: int = 42
+
+    @property
+    def lora_alpha(self) -> float:
+        """LoRA's alpha: as set, else four times the rank."""
+        return self.alpha if self.alpha is not None else 4.0 * self.rank
+
+    @property
+    def weight(self) -> float:
+        """The weight of the label loss: 1 when only labels are learnt."""
+        return 1.0 if self.objective == "label_only" else self.label_weight
+
+
+class Evaluate(Section):
+    """How the student is scored on the test split. `limit` takes the first questions of a fixed shuffle."""
+
+    limit: PositiveInt | None = None
+    base: bool = True
+    batch: PositiveInt = 32
+    max_new_tokens: PositiveInt = 224
+    bootstrap: PositiveInt = 2000
+    robust: bool = True
+
+
+class Recipe(Section):
+    """A whole recipe."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    task: Task
+    teacher: Teacher
+    dataset: Dataset = Dataset()
+    student: Student = Student()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+
+
+def load(path: Path, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe, apply dotted overrides such as `train.rank=32`, and resolve paths beside the recipe.
+
+    Raises:
+        RecipeError: the file is missing or wrong; the text lists all problems at once.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {os.strerror(error.errno or 0)}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise RecipeError(f"{path} is empty or not a mapping of keys; start from: thriftune init DIR")
+    for override in overrides or []:
+        _override(data, override)
+    _resolve_paths(data, path.resolve().parent)
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(_problems(path.name, error)) from error
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise RecipeError(f"override {override!r} is not of the form section.key=value")
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        data = data.setdefault(parent, {})
+        if not isinstance(data, dict):
+            raise RecipeError(f"override {override!r}: {parent} is not a section")
+    data[leaf] = yaml.safe_load(value)
+
+
+def _resolve_paths(data: dict[str, Any], base: Path) -> None:
+    task = data.get("task")
+    collections = task.get("collections") if isinstance(task, dict) else None
+    for collection in (collections if isinstance(collections, dict) else {}).values():
+        for key in ("mapping", "documents"):
+            if isinstance(collection, dict) and isinstance(collection.get(key), str):
+                collection[key] = str(base / collection[key])
+    teacher = data.get("teacher")
+    if isinstance(teacher, dict) and isinstance(teacher.get("lessons"), list):
+        teacher["lessons"] = [
+            item if not isinstance(item, str) or item.startswith("demo:") else str(base / item)
+            for item in teacher["lessons"]
+        ]
+
+
+def _problems(name: str, error: ValidationError) -> str:
+    rows = [(_dotted(fault["loc"]), _sentence(fault)) for fault in error.errors()]
+    width = max(len(key) for key, _ in rows)
+    head = f"{name} has {len(rows)} problem{'s' if len(rows) > 1 else ''}:"
+    return "\n".join([head, *(f"  {key:<{width}}  {text}" for key, text in rows)])
+
+
+def _dotted(location: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _sentence(fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(fault["loc"][-1]), _keys_beside(fault["loc"]), n=1)
+        parents = fault["loc"][:-1]
+        return "is not a key" + (f"; did you mean {_dotted((*parents, near[0]))}?" if near else "")
+    if fault["type"] == "missing":
+        return "is missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    message = message.replace("Input should be", "must be")
+    given = fault["input"]
+    return message if isinstance(given, dict | list) else f"{message}, got {given!r}"
+
+
+def _keys_beside(location: tuple[Any, ...]) -> list[str]:
+    model: Any = Recipe
+    for part in location[:-1]:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        if field is None:
+            model = Collection  # the only free-named level: task.collections.NAME
+        else:
+            model = field.annotation
+    return list(getattr(model, "model_fields", {}))

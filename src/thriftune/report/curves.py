@@ -1,0 +1,52 @@
+"""Loss curves as a small SVG that follows the page's colours; no script, no outside file."""
+
+from collections.abc import Sequence
+from typing import Any
+
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 640, 240, 44, 28, 12
+_SERIES = (
+    ("label_loss", "label, training", "a", True),
+    ("rationale_loss", "rationale, training", "b", True),
+    ("valid_label_loss", "label, validation", "a", False),
+    ("valid_rationale_loss", "rationale, validation", "b", False),
+)
+
+
+def loss_curves(metrics: Sequence[dict[str, Any]]) -> str:
+    """Return an SVG of the losses per token over the steps; training is smoothed over a tenth of the steps."""
+    if len(metrics) < 2:
+        return ""
+    lines = {key: [(m["step"], m[key]) for m in metrics if key in m] for key, *_ in _SERIES}
+    lines = {
+        key: _smooth(points) if key in ("label_loss", "rationale_loss") else points for key, points in lines.items()
+    }
+    top = max(value for points in lines.values() for _, value in points) * 1.05
+    last = metrics[-1]["step"]
+    x = lambda step: _LEFT + (step - 1) / max(1, last - 1) * (_WIDTH - _LEFT - 10)  # noqa: E731
+    y = lambda value: _TOP + (1 - value / top) * (_HEIGHT - _TOP - _BOTTOM)  # noqa: E731
+    parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Loss per token over optimizer steps">']
+    for tick in range(5):
+        value = top * tick / 4
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 10}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.1f}</text>')
+    for step in sorted({1, last // 2, last}):
+        parts.append(f'<text x="{x(step):.1f}" y="{_HEIGHT - 8}" text-anchor="middle">step {step}</text>')
+    for key, title, colour, line in _SERIES:
+        points = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in lines[key])
+        if line and points:
+            parts.append(f'<polyline class="{colour}" points="{points}"><title>{title}</title></polyline>')
+        else:
+            parts += [
+                f'<circle class="{colour}" cx="{x(step):.1f}" cy="{y(value):.1f}" r="4"><title>{title} {value:.3f}</title></circle>'
+                for step, value in lines[key]
+            ]
+    return "\n".join([*parts, "</svg>"])
+
+
+def _smooth(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    window = max(1, len(points) // 10)
+    means = []
+    for index, (step, _) in enumerate(points):
+        near = points[max(0, index - window + 1) : index + 1]
+        means.append((step, sum(value for _, value in near) / len(near)))
+    return means

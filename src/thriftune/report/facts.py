@@ -1,0 +1,166 @@
+"""The facts of one run, read from its manifest and records only; a missing figure is missing, never 0."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from thriftune.records import Prediction, Verdict
+from thriftune.runs import Run, read_lines, read_records
+
+METRICS = {
+    "execution_match": "execution match",
+    "robust_match": "robust execution match",
+    "result_f1": "result F1",
+    "canonical_match": "canonical match",
+    "exact_match": "exact match",
+    "valid": "valid queries",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One example for the page."""
+
+    question: str
+    collection: str
+    gold: str
+    text: str
+    gold_result: str
+    result: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the report shows."""
+
+    name: str
+    manifest: dict[str, Any]
+    scores: dict[str, dict[str, Any]]
+    metrics: list[dict[str, Any]]
+    right: list[Shown]
+    wrong: list[Shown]
+
+    @property
+    def students(self) -> list[str]:
+        """The students that were scored, the base first."""
+        return [who for who in ("base", "tuned") if who in self.scores]
+
+    def figures(self, stage: str) -> dict[str, Any]:
+        """Return what a stage added to the manifest."""
+        return dict(self.manifest["stages"].get(stage, {}).get("figures", {}))
+
+    def seconds(self, stage: str) -> float | None:
+        """Return how long a stage took."""
+        value = self.manifest["stages"].get(stage, {}).get("seconds")
+        return None if value is None else float(value)
+
+
+def collect(run: Run, examples: int = 10) -> Facts:
+    """Read the facts of a run whose evaluation is done."""
+    scores = json.loads(run.path("scores.json").read_text(encoding="utf-8"))
+    predictions = read_records(run.path("predictions.jsonl"), Prediction)
+    verdicts = {verdict.question_id: verdict for verdict in read_records(run.path("verdicts.jsonl"), Verdict)}
+    rows = [(p, verdicts[p.question.id]) for p in predictions if p.question.id in verdicts]
+    right = [_shown(p, v) for p, v in rows if v.execution_match]
+    wrong = [_shown(p, v) for p, v in rows if v.execution_match is False]
+    metrics = (
+        [value for _, value in read_lines(run.path("metrics.jsonl"))] if run.path("metrics.jsonl").exists() else []
+    )
+    return Facts(str(run.manifest.get("name", "")), run.manifest, scores, metrics, right[:examples], wrong[:examples])
+
+
+def rate(cell: Any) -> str:
+    """Return `41.2 % [33.0, 49.1]`, or a dash where there is no figure."""
+    if not isinstance(cell, dict):
+        return "–"
+    return f"{cell['value'] * 100:.1f} % [{cell['low'] * 100:.1f}, {cell['high'] * 100:.1f}]"
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Return a number with so many digits, or a dash."""
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def table(facts: Facts) -> list[list[str]]:
+    """Return the main table: a header, then a row per metric with a cell per student."""
+    rows = [["", *facts.students]]
+    for key, title in METRICS.items():
+        rows.append([title, *(rate(facts.scores[who].get(key)) for who in facts.students)])
+    for key in ("label_loss", "rationale_loss"):
+        rows.append([key.replace("_", " "), *(number(facts.scores[who].get(key)) for who in facts.students)])
+    rows.append(
+        ["seconds per answer", *(number(facts.scores[who].get("seconds_per_answer"), 2) for who in facts.students)]
+    )
+    rows.append(
+        ["tokens per second", *(number(facts.scores[who].get("tokens_per_second"), 1) for who in facts.students)]
+    )
+    rows.append(["peak memory, GB", *(number(_giga(facts.scores[who].get("peak_bytes")), 2) for who in facts.students)])
+    first = next(iter(facts.scores.values())).get("execution_match")
+    rows[0][0] = f"{first['n']} test questions" if first else "test questions"
+    return rows
+
+
+def families(facts: Facts) -> list[list[str]]:
+    """Return the table of execution match per clause family."""
+    rows = [["clause family", "questions", *facts.students]]
+    tuned = facts.scores[facts.students[-1]].get("families", {})
+    for family, cell in tuned.items():
+        cells = [facts.scores[who].get("families", {}).get(family) for who in facts.students]
+        rows.append([family, str(cell["n"]), *(f"{c['value'] * 100:.0f} %" if c else "–" for c in cells)])
+    return rows
+
+
+def faults(facts: Facts) -> list[list[str]]:
+    """Return the table of faults by kind."""
+    kinds = {kind: None for who in facts.students for kind in facts.scores[who].get("faults", {})}
+    rows = [["fault", *facts.students]]
+    return rows + [
+        [kind, *(str(facts.scores[w].get("faults", {}).get(kind, 0)) for w in facts.students)] for kind in kinds
+    ]
+
+
+def making(facts: Facts) -> list[list[str]]:
+    """Return the table of what the run took."""
+    teach, train = facts.figures("teach"), facts.figures("train")
+    rows = [
+        ["lessons kept / rejected", f"{teach.get('kept', '–')} / {sum(teach.get('rejected', {}).values())}"],
+        ["teacher", str(teach.get("teacher", "–"))],
+        [
+            "train / valid / test",
+            " / ".join(str(facts.figures("dataset").get(k, "–")) for k in ("train", "valid", "test")),
+        ],
+        ["pairs that straddle the split", str(facts.figures("dataset").get("leaks", "–"))],
+        ["modality, precision", f"{train.get('modality', '–')}, {train.get('precision', '–')}"],
+        [
+            "trainable / all parameters",
+            f"{_count(train.get('trainable_parameters'))} / {_count(train.get('parameters'))}",
+        ],
+        ["optimizer steps", str(train.get("steps", "–"))],
+        ["supervised tokens per second", number(train.get("tokens_per_second"), 0)],
+        ["peak memory of training, GB", number(_giga(train.get("peak_bytes")), 2)],
+    ]
+    rows += [
+        [f"seconds: {stage}", number(facts.seconds(stage), 0)] for stage in ("teach", "dataset", "train", "evaluate")
+    ]
+    return rows
+
+
+def _giga(value: Any) -> float | None:
+    return None if value is None else float(value) / 1e9
+
+
+def _count(value: Any) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _shown(prediction: Prediction, verdict: Verdict) -> Shown:
+    return Shown(
+        prediction.question.text,
+        prediction.question.collection,
+        prediction.gold,
+        prediction.text[:2000],
+        verdict.gold_result,
+        verdict.result,
+        f"{verdict.fault}: {verdict.detail}" if verdict.fault else "",
+    )

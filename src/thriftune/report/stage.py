@@ -1,0 +1,45 @@
+"""Stage *report*: manifests and records → `report.html` (self-contained) and `report.md`."""
+
+from pathlib import Path
+from typing import Any
+
+from thriftune.report.curves import loss_curves
+from thriftune.report.facts import Facts, collect, families, faults, making, table
+from thriftune.runs import Run, write_text
+
+
+def report(run: Run) -> dict[str, Any]:
+    """Write both reports of a run whose evaluation is done."""
+    facts = collect(run)
+    write_text(run.path("report.html"), _html(facts))
+    write_text(run.path("report.md"), _markdown(facts))
+    return {"examples": len(facts.right) + len(facts.wrong)}
+
+
+def _html(facts: Facts) -> str:
+    from jinja2 import Environment, FileSystemLoader
+    from markupsafe import Markup
+
+    folder = Path(__file__).parent
+    page = Environment(loader=FileSystemLoader(folder), autoescape=True).get_template("page.html.jinja")
+    return page.render(
+        facts=facts,
+        table=table(facts),
+        families=families(facts),
+        faults=faults(facts),
+        making=making(facts),
+        curves=Markup(loss_curves(facts.metrics)),
+    )
+
+
+def _markdown(facts: Facts) -> str:
+    parts = [f"# {facts.name}", "Brackets are 95 % bootstrap intervals over the test questions.", pipes(table(facts))]
+    parts += ["## Execution match by clause family", pipes(families(facts)), "## Faults", pipes(faults(facts))]
+    parts += ["## What it took", pipes([["", ""], *making(facts)])]
+    return "\n\n".join(parts) + "\n"
+
+
+def pipes(rows: list[list[str]]) -> str:
+    """Return rows as a Markdown table; the first row is the header."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])

@@ -1,0 +1,48 @@
+"""Load a tuned student back from a run folder, to generate with."""
+
+from pathlib import Path
+
+import torch
+
+from thriftune.errors import StudentError
+from thriftune.recipe import Recipe
+from thriftune.students.load import (
+    Student,
+    device_of,
+    from_pretrained,
+    kind_of,
+    load_for_generation,
+    load_tokenizer,
+    nf4,
+    precision_of,
+)
+
+ADAPTER = "adapter_config.json"
+
+
+def load_tuned(folder: Path, recipe: Recipe) -> Student:
+    """Load what the stage *train* saved in `folder`, merged, in the dtype of computation.
+
+    An adapter is merged into the base it was trained on: for QLoRA that is the *dequantised* 4-bit base. (Merging into
+    the untouched base, or into the 4-bit weights, gives another model.)
+
+    Raises:
+        StudentError: the folder holds no model.
+    """
+    if not (folder / ADAPTER).exists():
+        if not (folder / "config.json").exists():
+            raise StudentError(f"{folder} holds no model; train first: thriftune train RECIPE")
+        return load_for_generation(str(folder), recipe.student.kind, recipe.train.precision)
+    from peft import PeftModel
+
+    name, train = recipe.student.model, recipe.train
+    device = device_of()
+    precision = precision_of(train.precision, device)
+    kind = kind_of(name, recipe.student.kind)
+    quantization = nf4(train, precision) if train.modality == "qlora" else None
+    base = from_pretrained(name, kind, torch.float32, quantization)
+    if quantization:
+        base = base.dequantize().to(torch.float32)
+    model = PeftModel.from_pretrained(base, str(folder)).merge_and_unload()
+    model = model.to(device=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
+    return Student(model.eval(), load_tokenizer(str(folder)), kind, device, "fp32")

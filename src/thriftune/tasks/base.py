@@ -1,0 +1,38 @@
+"""The contract of a task: how a question is asked, and how an answer is judged by running it."""
+
+from typing import Protocol
+
+from thriftune.prompts import Prompt
+from thriftune.records import Question, Verdict
+
+
+class Task(Protocol):
+    """What a user implements for a job of their own.
+
+    Answers are text. Whatever the text is, no method raises for it: a bad answer is a `Verdict`.
+    """
+
+    def identity(self) -> str:
+        """Return a content id of everything that changes verdicts: schema, documents, settings."""
+
+    def prompt(self, question: Question) -> Prompt:
+        """Return the prompt of a question.
+
+        Raises:
+            InputError: the question names a collection that the task does not have.
+        """
+
+    def check(self, question: Question, label: str) -> Verdict:
+        """Judge a teacher's label alone: does it run, and does it find something (`gold_empty`)?"""
+
+    def judge(self, question: Question, gold: str, predicted: str) -> Verdict:
+        """Run the gold and the predicted answer and compare their results."""
+
+    def families(self, label: str) -> tuple[str, ...]:
+        """Return the families of a label, for tables of where the errors are."""
+
+    def tidy(self, label: str) -> str:
+        """Return the label in the one spelling that students learn, with the same meaning."""
+
+    def close(self) -> None:
+        """Give back what the task holds (a server, a database)."""

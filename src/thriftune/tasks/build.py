@@ -1,0 +1,39 @@
+"""Make the task that a recipe names."""
+
+import os
+from contextlib import ExitStack
+
+from thriftune.errors import EngineError
+from thriftune.recipe import Engine as EngineSettings
+from thriftune.recipe import Recipe
+from thriftune.tasks.base import Task
+
+
+def build(recipe: Recipe) -> Task:
+    """Start or reach the engine, load the collections that come with documents, and return the task.
+
+    Raises:
+        EngineError, InputError, MissingPackage: see the room `tasks.query_dsl`.
+    """
+    from thriftune.tasks.query_dsl import collections
+    from thriftune.tasks.query_dsl.engine import Engine, embedded
+    from thriftune.tasks.query_dsl.task import QueryDsl
+
+    chosen = {name: collections.read(name, settings) for name, settings in recipe.task.collections.items()}
+    resources = ExitStack()
+    settings = recipe.task.engine
+    with resources:
+        if settings.url:
+            engine = Engine(settings.url, _credentials(settings), settings.timeout_seconds)
+        else:
+            engine = resources.enter_context(embedded(settings.timeout_seconds))
+            for name, collection in chosen.items():
+                engine.load(name, collection.mapping, collection.documents())
+        return QueryDsl(engine, chosen, recipe.evaluate.robust, resources.pop_all())
+
+
+def _credentials(settings: EngineSettings) -> tuple[str, str] | None:
+    user, password = os.environ.get(settings.username_env), os.environ.get(settings.password_env)
+    if bool(user) != bool(password):
+        raise EngineError(f"set both {settings.username_env} and {settings.password_env}, or neither")
+    return (user, password) if user and password else None

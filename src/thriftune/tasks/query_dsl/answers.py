@@ -1,0 +1,325 @@
+"""What a body returned, and when two answers are the same.
+
+The definition of execution match (Zhong et al. 2020 for SQL, carried over to search):
+
+* hits: the sets of ids of *all* matches are equal; the order counts only where the gold sorts; a limit (`size`,
+  `from`) that cuts the gold's matches must cut the prediction's at the same place, ties in the last group free;
+* without a sort a limit cuts by score, which differs between engines: all matches are compared, and the limits;
+* aggregations: names do not matter; types, fields, keys, counts and values do; floats to 1e-6, sketches to 5 %;
+* `_source`, highlighting and timings do not count.
+
+Not covered: matches beyond 10,000 documents (compared by total), scores themselves.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+WINDOW = 10_000
+_SKETCHES = {"percentiles", "percentile_ranks", "cardinality", "median_absolute_deviation"}
+_IGNORED = {
+    "meta",
+    "doc_count_error_upper_bound",
+    "sum_other_doc_count",
+    "key_as_string",
+    "from_as_string",
+    "to_as_string",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a body returned.
+
+    Attributes:
+        ids: all matching ids in the order returned. total: how many match.
+        keys: for each id the values it was sorted by. sorted_: whether the body sorts by other than the score.
+        start, size: the page the body asks for; `size` is None where it does not say.
+        hits_asked: whether documents or their number are the answer (else only aggregations).
+        aggs: pairs of request and result, see `_trees`.
+    """
+
+    ids: tuple[str, ...]
+    total: int
+    keys: tuple[tuple[Any, ...], ...]
+    sorted_: bool
+    start: int
+    size: int | None
+    hits_asked: bool
+    aggs: tuple[tuple[str, str, dict[str, Any]], ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing matched at all."""
+        return self.total == 0
+
+    @property
+    def cut(self) -> bool:
+        """Whether the page leaves out some matches on purpose."""
+        return self.start > 0 or (self.size is not None and 0 < self.size < self.total)
+
+    @property
+    def page(self) -> tuple[int, int]:
+        """The first and one-past-last place of the page that a server would return."""
+        return self.start, self.start + (10 if self.size is None else self.size)
+
+    def summary(self) -> str:
+        """Return a short text of the answer for people."""
+        parts = []
+        if self.hits_asked:
+            start, end = self.page
+            shown = ", ".join(self.ids[start : min(end, start + 5)])
+            parts.append(f"{self.total} matches" + (f": {shown}…" if shown else ""))
+        for kind, field, result in self.aggs[:2]:
+            parts.append(f"{kind}({field}) " + json.dumps(result, ensure_ascii=False)[:160])
+        return "; ".join(parts)
+
+
+def request(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body to send so that one reply holds all that is compared."""
+    aggs = body.get("aggs") or body.get("aggregations")
+    kept = {
+        key: body[key]
+        for key in ("query", "sort", "post_filter", "min_score", "collapse", "search_after")
+        if key in body
+    }
+    sent: dict[str, Any] = {
+        **kept,
+        "_source": False,
+        "track_total_hits": True,
+        "size": WINDOW if _hits_asked(body) else 0,
+    }
+    for key in ("size", "from"):  # a value the server would refuse must be refused
+        if key in body and not (isinstance(body[key], int) and 0 <= body[key] <= WINDOW):
+            sent[key] = body[key]
+    if "sort" in body and not _hits_asked(body):
+        sent.pop("sort")
+    if aggs is not None:
+        sent["aggs"] = aggs
+    return sent
+
+
+def read(body: dict[str, Any], reply: dict[str, Any]) -> Answer:
+    """Return the answer of `body` from the reply to `request(body)`."""
+    hits = reply["hits"]["hits"]
+    aggs = body.get("aggs") or body.get("aggregations") or {}
+    size = body.get("size")
+    return Answer(
+        ids=tuple(hit["_id"] for hit in hits),
+        total=reply["hits"]["total"]["value"],
+        keys=tuple(tuple(hit.get("sort", ())) for hit in hits),
+        sorted_=_sorted(body),
+        start=body.get("from", 0),
+        size=size,
+        hits_asked=_hits_asked(body),
+        aggs=_trees(aggs, reply.get("aggregations", {})),
+    )
+
+
+def same(gold: Answer, other: Answer) -> bool:
+    """Tell whether `other` answers what `gold` answers."""
+    if gold.hits_asked and not _same_hits(gold, other):
+        return False
+    return _same_trees(gold.aggs, other.aggs) if gold.aggs else not other.aggs or gold.hits_asked
+
+
+def difference(gold: Answer, other: Answer) -> str:
+    """Say in words where two answers differ."""
+    if gold.hits_asked and not _same_hits(gold, other):
+        missing, extra = set(gold.ids) - set(other.ids), set(other.ids) - set(gold.ids)
+        if not other.hits_asked:
+            return "returns no documents"
+        if missing or extra:
+            return f"{len(missing)} matches missing, {len(extra)} too many (of {gold.total})"
+        if gold.page != other.page:
+            return f"page {other.page[0]}–{other.page[1]} instead of {gold.page[0]}–{gold.page[1]}"
+        return "same documents in another order"
+    kinds = [f"{kind}({field})" for kind, field, _ in gold.aggs]
+    return f"aggregations differ: expected {', '.join(kinds) or 'none'}"
+
+
+def f1(gold: Answer, other: Answer) -> float:
+    """Return the F1 of the ids returned, or of (key, count) pairs of the buckets where no hits are asked."""
+    if gold.hits_asked:
+        left, right = _shown(gold), _shown(other)
+    else:
+        left, right = _leaves(gold.aggs), _leaves(other.aggs)
+    if not left and not right:
+        return 1.0
+    return 2 * len(left & right) / (len(left) + len(right))
+
+
+def _hits_asked(body: dict[str, Any]) -> bool:
+    aggs = body.get("aggs") or body.get("aggregations")
+    return not aggs or bool(body.get("size", 0))
+
+
+def _sorted(body: dict[str, Any]) -> bool:
+    sort = body.get("sort")
+    first = sort[0] if isinstance(sort, list) and sort else sort
+    name = next(iter(first)) if isinstance(first, dict) and first else first
+    return name is not None and name not in ([], {}, "_score")
+
+
+def _shown(answer: Answer) -> set[str]:
+    start, end = answer.page
+    return set(answer.ids[start:end]) if answer.cut and answer.sorted_ else set(answer.ids)
+
+
+def _same_hits(gold: Answer, other: Answer) -> bool:
+    if not other.hits_asked:
+        return False
+    if gold.size == 0:  # a count
+        return set(gold.ids) == set(other.ids) and gold.total == other.total
+    if gold.cut or other.cut:
+        if not _same_cut(gold, other):
+            return False
+        if gold.sorted_:
+            return _same_order(gold, other, gold.page)
+    if set(gold.ids) != set(other.ids) or gold.total != other.total:
+        return False
+    return not gold.sorted_ or _same_order(gold, other, (0, len(gold.ids)))
+
+
+def _same_cut(gold: Answer, other: Answer) -> bool:
+    (start, end), (other_start, other_end) = gold.page, other.page
+    if other.size == 0:
+        return False
+    return start == other_start and (end == other_end or (end >= gold.total and other_end >= other.total))
+
+
+def _same_order(gold: Answer, other: Answer, page: tuple[int, int]) -> bool:
+    """The page has the same sort keys in the same order; inside a tie group the order is free.
+
+    Keys are the gold's: the prediction may sort by more. Since a group's members are as many on both sides, equal
+    keys mean equal members in every complete group; of the last, cut group any members will do.
+    """
+    key_of = dict(zip(gold.ids, gold.keys, strict=True))
+    start, end = page
+    expected = list(gold.keys[start:end])
+    return expected == [key_of.get(found) for found in other.ids[start:end]]
+
+
+def _trees(aggs: Any, results: dict[str, Any]) -> tuple[tuple[str, str, dict[str, Any]], ...]:
+    """Pair each requested aggregation with its result: (type, field, result with inner pairs), names dropped."""
+    trees = []
+    for name, spec in aggs.items():
+        kind = next(key for key in spec if key not in ("aggs", "aggregations", "meta"))
+        inner = spec.get("aggs") or spec.get("aggregations") or {}
+        trees.append((kind, _field(spec[kind]), _result(kind, spec[kind], inner, results.get(name, {}))))
+    return tuple(sorted(trees, key=lambda tree: (tree[0], tree[1])))
+
+
+def _field(parameters: Any) -> str:
+    if not isinstance(parameters, dict):
+        return ""
+    return str(parameters.get("field") or parameters.get("path") or parameters.get("buckets_path") or "")
+
+
+def _result(kind: str, parameters: Any, inner: Any, result: dict[str, Any]) -> dict[str, Any]:
+    if "buckets" not in result:
+        values = {key: value for key, value in result.items() if key not in _IGNORED and not _is_inner(key, inner)}
+        return {"values": values, "inner": _trees(inner, result)}
+    buckets = result["buckets"]
+    rows = list(buckets.items()) if isinstance(buckets, dict) else [(None, bucket) for bucket in buckets]
+    ordered = isinstance(parameters, dict) and parameters.get("order") not in (
+        None,
+        {"_count": "desc"},
+        [{"_count": "desc"}],
+    )
+    return {
+        "ordered": ordered and kind in ("terms", "histogram", "date_histogram"),
+        "buckets": [
+            {"key": _bucket_key(kind, name, bucket), "count": bucket["doc_count"], "inner": _trees(inner, bucket)}
+            for name, bucket in rows
+        ],
+    }
+
+
+def _is_inner(key: str, inner: Any) -> bool:
+    return key in inner
+
+
+def _bucket_key(kind: str, name: Any, bucket: dict[str, Any]) -> Any:
+    if kind in ("range", "date_range", "geo_distance"):
+        return (bucket.get("from"), bucket.get("to"))
+    if kind in ("filters", "adjacency_matrix"):
+        return None  # the names are the writer's own
+    return json.dumps(bucket.get("key", name), sort_keys=True)
+
+
+def _same_trees(gold: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Match aggregations one to one; of several of one type and field any pairing will do."""
+    if len(gold) != len(other):
+        return False
+    left = list(other)
+    for tree in gold:
+        found = next((candidate for candidate in left if _same_tree(tree, candidate)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
+
+
+def _same_tree(gold: tuple[str, str, dict[str, Any]], other: tuple[str, str, dict[str, Any]]) -> bool:
+    kind, field, expected = gold
+    other_kind, other_field, got = other
+    if kind != other_kind or (field != other_field and kind not in ("filter", "filters")):
+        return False
+    if "values" in expected:
+        tolerance = 0.05 if kind in _SKETCHES else 1e-6
+        return (
+            "values" in got
+            and _close(expected["values"], got["values"], tolerance)
+            and _same_trees(expected["inner"], got["inner"])
+        )
+    return "buckets" in got and _same_buckets(expected, got)
+
+
+def _same_buckets(gold: dict[str, Any], other: dict[str, Any]) -> bool:
+    expected, got = gold["buckets"], other["buckets"]
+    if len(expected) != len(got):
+        return False
+    if gold["ordered"] and not all(_same_bucket(a, b, keys=False) for a, b in zip(expected, got, strict=True)):
+        return False
+    left = list(got)
+    for bucket in expected:
+        found = next((candidate for candidate in left if _same_bucket(bucket, candidate)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
+
+
+def _same_bucket(gold: dict[str, Any], other: dict[str, Any], keys: bool = True) -> bool:
+    if keys and gold["key"] != other["key"]:
+        return False
+    return bool(gold["count"] == other["count"]) and _same_trees(gold["inner"], other["inner"])
+
+
+def _close(gold: Any, other: Any, tolerance: float) -> bool:
+    if isinstance(gold, dict) and isinstance(other, dict):
+        return gold.keys() == other.keys() and all(_close(gold[key], other[key], tolerance) for key in gold)
+    if isinstance(gold, list) and isinstance(other, list):
+        return len(gold) == len(other) and all(_close(a, b, tolerance) for a, b in zip(gold, other, strict=True))
+    if isinstance(gold, int | float) and isinstance(other, int | float):
+        return math.isclose(gold, other, rel_tol=tolerance, abs_tol=1e-9)
+    return bool(gold == other)
+
+
+def _leaves(trees: tuple[Any, ...], path: tuple[Any, ...] = ()) -> set[Any]:
+    leaves: set[Any] = set()
+    for kind, field, result in trees:
+        here = (*path, kind, field)
+        if "values" in result:
+            leaves |= {(*here, key, _rounded(value)) for key, value in result["values"].items()}
+            leaves |= _leaves(result["inner"], here)
+        for bucket in result.get("buckets", []):
+            leaves.add((*here, bucket["key"], bucket["count"]))
+            leaves |= _leaves(bucket["inner"], (*here, bucket["key"]))
+    return leaves
+
+
+def _rounded(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, int | float) else json.dumps(value, sort_keys=True)

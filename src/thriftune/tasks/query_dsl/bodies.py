@@ -1,0 +1,184 @@
+"""A search body as text and as data: parsing under limits, freezing `now`, the fields it names, its families."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+MAX_CHARACTERS = 20_000
+MAX_DEPTH = 40
+_SCRIPTS = {
+    "script",
+    "script_score",
+    "script_fields",
+    "scripted_metric",
+    "bucket_script",
+    "bucket_selector",
+    "runtime_mappings",
+}
+_LEAVES = {
+    *("term", "terms", "range", "match", "match_phrase", "match_phrase_prefix", "match_bool_prefix"),
+    *("prefix", "wildcard", "regexp", "fuzzy", "geo_distance", "geo_bounding_box"),
+}
+_PARAMETERS = {"boost", "_name", "distance", "distance_type", "validation_method", "ignore_unmapped", "type", "unit"}
+TOP_LEVEL = {
+    *("query", "from", "size", "sort", "_source", "track_total_hits", "aggs", "aggregations", "post_filter"),
+    *(
+        "min_score",
+        "collapse",
+        "search_after",
+        "highlight",
+        "timeout",
+        "explain",
+        "track_scores",
+        "fields",
+        "stored_fields",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a body: a kind such as `not_json` or `limit:script`, and a sentence."""
+
+    kind: str
+    detail: str
+
+
+def parse(text: str) -> dict[str, Any] | Fault:
+    """Parse a body as strictly as a server does: one object, no repeated keys, no NaN, within the limits."""
+    if len(text) > MAX_CHARACTERS:
+        return Fault("limit:size", f"{len(text)} characters; at most {MAX_CHARACTERS} are accepted")
+    try:
+        body = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+    except RecursionError:
+        return Fault("limit:depth", "nested too deeply to parse")
+    except ValueError as error:
+        return Fault("not_json", str(error))
+    if not isinstance(body, dict):
+        return Fault("not_json", f"a JSON object is expected, not {type(body).__name__}")
+    if _depth(body) > MAX_DEPTH:
+        return Fault("limit:depth", f"nested deeper than {MAX_DEPTH}")
+    for key in _keys(body):
+        if key in _SCRIPTS:
+            return Fault("limit:script", f"[{key}] is not allowed: scripts are never run")
+    return body
+
+
+def freeze(value: Any, now: str | None) -> Any:
+    """Replace `now` in date math by a fixed date, so that gold and prediction mean the same moment on any day."""
+    if now is None:
+        return value
+    if isinstance(value, dict):
+        return {key: freeze(item, now) for key, item in value.items()}
+    if isinstance(value, list):
+        return [freeze(item, now) for item in value]
+    if isinstance(value, str) and (found := re.fullmatch(r"now([-+/].*)?", value)):
+        moment = now.removesuffix("Z")
+        return f"{moment}||{found[1]}" if found[1] else moment
+    return value
+
+
+def fields_named(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (clause, field) for every field that the body names."""
+    for entry in _as_list(body.get("sort", [])):
+        names = entry if isinstance(entry, dict) else [entry]
+        for name in names:
+            if not str(name).startswith("_"):
+                yield "sort", str(name)
+    for part in ("query", "post_filter", "aggs", "aggregations"):
+        yield from _named(body.get(part, {}))
+
+
+def families(body: dict[str, Any]) -> tuple[str, ...]:
+    """Return the clause families of a body, for the tables that say where the errors are."""
+    keys = set(_keys(body))
+    query, aggs = body.get("query"), body.get("aggs") or body.get("aggregations")
+    inner = [spec for spec in _dicts(aggs) if "aggs" in spec or "aggregations" in spec] if aggs else []
+    tests = {
+        "full text": keys
+        & {"match", "match_phrase", "multi_match", "match_phrase_prefix", "query_string", "simple_query_string"},
+        "pattern": keys & {"prefix", "wildcard", "regexp", "fuzzy"},
+        "negation": "must_not" in keys,
+        "alternatives": "should" in keys,
+        "range": "range" in keys and query,
+        "date math": any("now" in text or "||" in text for text in _strings(body)),
+        "exists": keys & {"exists", "missing"},
+        "nested": "nested" in keys,
+        "geo": keys & {"geo_distance", "geo_bounding_box"},
+        "sort": "sort" in body,
+        "top n": "sort" in body and "size" in body and not aggs,
+        "page": "from" in body,
+        "fields": "_source" in body,
+        "count": body.get("size") == 0 and not aggs,
+        "aggregation": bool(aggs),
+        "sub-aggregation": bool(inner),
+    }
+    found = tuple(name for name, holds in tests.items() if holds)
+    return found or ("filter",)
+
+
+def _named(value: Any) -> Iterator[tuple[str, str]]:
+    for spec in _dicts(value):
+        for key, inner in spec.items():
+            if key in _LEAVES and isinstance(inner, dict) and not isinstance(inner.get("field"), str):
+                yield from ((key, name) for name in inner if name not in _PARAMETERS)
+            elif key in ("field", "path") and isinstance(inner, str):
+                yield key, inner
+            elif key == "fields" and isinstance(inner, list):
+                yield from (("fields", name.split("^")[0]) for name in inner if isinstance(name, str))
+
+
+def _dicts(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for item in value.values():
+            yield from _dicts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _dicts(item)
+
+
+def _keys(value: Any) -> Iterator[str]:
+    for spec in _dicts(value):
+        yield from spec
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+
+
+def _depth(value: Any) -> int:
+    deepest, layer = 0, [value]
+    while layer:  # breadth first: a deep value cannot overflow the stack
+        deepest += 1
+        layer = [
+            item
+            for outer in layer
+            for item in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+        ]
+    return deepest
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    body = dict(pairs)
+    if len(body) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"duplicate key {next(name for name in names if names.count(name) > 1)!r}")
+    return body
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,163 @@
+"""The task *natural language → Query DSL*: asks with the mapping in view, judges by running both queries."""
+
+import json
+import random
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from thriftune.errors import InputError
+from thriftune.prompts import Prompt
+from thriftune.records import Question, Verdict
+from thriftune.runs import content_id
+from thriftune.tasks.query_dsl import answers, bodies, boundary, canonical
+from thriftune.tasks.query_dsl.bodies import Fault
+from thriftune.tasks.query_dsl.collections import Collection
+from thriftune.tasks.query_dsl.engine import Engine, Refusal
+from thriftune.tasks.query_dsl.lint import lint
+from thriftune.tasks.query_dsl.mapping import fields_of, instructions
+
+_SAMPLE = 200  # real documents that boundary documents are made from
+
+
+@dataclass
+class _Gold:
+    """What is known of a gold query after it was run once: reused for every prediction judged against it."""
+
+    body: dict[str, Any]
+    answer: answers.Answer
+
+
+@dataclass
+class QueryDsl:
+    """Judges bodies on one engine that holds the collections. See `build` for making one from a recipe."""
+
+    engine: Engine
+    collections: dict[str, Collection]
+    robust: bool = True
+    _resources: ExitStack = field(default_factory=ExitStack)
+    _golds: dict[tuple[str, str], _Gold | Fault] = field(default_factory=dict)
+    _samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def identity(self) -> str:
+        """Return a content id of mappings, documents' source and notes."""
+        return content_id([(name, c.mapping, c.notes, c.now, c.source_id) for name, c in self.collections.items()])
+
+    def prompt(self, question: Question) -> Prompt:
+        """Return instructions with the compact mapping, and the question."""
+        collection = self._collection(question)
+        text = instructions(question.collection, collection.mapping, collection.notes, collection.now)
+        return Prompt(text, question.text)
+
+    def families(self, label: str) -> tuple[str, ...]:
+        """Return the clause families of a body; none for a text that is no body."""
+        body = bodies.parse(label)
+        return () if isinstance(body, Fault) else bodies.families(body)
+
+    def tidy(self, label: str) -> str:
+        """Return the body as compact JSON; its clauses stay as the teacher wrote them."""
+        return json.dumps(json.loads(label), separators=(",", ":"), ensure_ascii=False)
+
+    def check(self, question: Question, label: str) -> Verdict:
+        """Run a body on the real documents: `valid`, the fault, and whether it finds nothing."""
+        collection = self._collection(question)
+        prepared = self._prepare(collection, label)
+        if isinstance(prepared, Fault):
+            return _bad(question, prepared)
+        answer = self._ask(question.collection, [prepared])[0]
+        if isinstance(answer, Fault):
+            return _bad(question, answer)
+        return Verdict(question_id=question.id, valid=True, gold_empty=answer.empty, result=answer.summary())
+
+    def judge(self, question: Question, gold: str, predicted: str) -> Verdict:
+        """Compare the results of both bodies on the real documents and on boundary documents made from the gold."""
+        collection = self._collection(question)
+        known = self._gold(question.collection, collection, gold)
+        if isinstance(known, Fault):
+            raise InputError(f"the gold answer of {question.id} is not valid: {known.detail}")
+        base = {"question_id": question.id, "gold_empty": known.answer.empty, "gold_result": known.answer.summary()}
+        prepared = self._prepare(collection, predicted)
+        if isinstance(prepared, Fault):
+            return _bad(question, prepared, base)
+        answer = self._ask(question.collection, [prepared])[0]
+        if isinstance(answer, Fault):
+            return _bad(question, answer, base)
+        match = answers.same(known.answer, answer)
+        robust = match and (not self.robust or self._same_on_boundary(question.collection, collection, known, prepared))
+        return Verdict(
+            **base,
+            valid=True,
+            fault="" if match else "wrong_result",
+            detail="" if match else answers.difference(known.answer, answer),
+            exact=predicted.strip() == gold.strip(),
+            canonical=canonical.form(prepared, collection.mapping) == canonical.form(known.body, collection.mapping),
+            execution_match=match,
+            robust_match=robust if self.robust else None,
+            result_f1=answers.f1(known.answer, answer),
+            result=answer.summary(),
+        )
+
+    def close(self) -> None:
+        """Stop the embedded engine."""
+        self._resources.close()
+
+    def _collection(self, question: Question) -> Collection:
+        try:
+            return self.collections[question.collection]
+        except KeyError:
+            known = ", ".join(self.collections)
+            raise InputError(
+                f"question {question.id} asks collection {question.collection!r}; task.collections has: {known}"
+            ) from None
+
+    def _prepare(self, collection: Collection, text: str) -> dict[str, Any] | Fault:
+        body = bodies.parse(text)
+        if isinstance(body, Fault):
+            return body
+        return lint(body, fields_of(collection.mapping)) or bodies.freeze(body, collection.now)
+
+    def _gold(self, name: str, collection: Collection, gold: str) -> _Gold | Fault:
+        key = (name, gold)
+        if key not in self._golds:
+            body = self._prepare(collection, gold)
+            if isinstance(body, Fault):
+                self._golds[key] = body
+            else:
+                answer = self._ask(name, [body])[0]
+                self._golds[key] = answer if isinstance(answer, Fault) else _Gold(body, answer)
+        return self._golds[key]
+
+    def _ask(self, index: str, asked: list[dict[str, Any]]) -> list[answers.Answer | Fault]:
+        replies = self.engine.search(index, [answers.request(body) for body in asked])
+        return [
+            Fault(reply.kind, reply.reason) if isinstance(reply, Refusal) else answers.read(body, reply)
+            for body, reply in zip(asked, replies, strict=True)
+        ]
+
+    def _same_on_boundary(self, name: str, collection: Collection, gold: _Gold, predicted: dict[str, Any]) -> bool:
+        seed = content_id(gold.body)
+        index = f"thriftune-boundary-{seed}"
+        documents = boundary.documents(gold.body, collection.mapping, self._sample(name, collection), seed)
+        self.engine.load(index, collection.mapping, documents)
+        try:
+            expected, got = self._ask(index, [gold.body, predicted])
+        finally:
+            self.engine.drop(index)
+        if isinstance(expected, Fault) or isinstance(got, Fault):
+            return isinstance(expected, Fault) and isinstance(got, Fault)
+        return answers.same(expected, got)
+
+    def _sample(self, name: str, collection: Collection) -> list[dict[str, Any]]:
+        if name not in self._samples:
+            every = list(islice(collection.documents(), 2000))
+            self._samples[name] = random.Random(name).sample(every, min(_SAMPLE, len(every)))
+        return self._samples[name]
+
+
+def _bad(question: Question, fault: Fault, base: dict[str, Any] | None = None) -> Verdict:
+    judged = None if fault.kind == "unsupported" else False
+    values = {"question_id": question.id, **(base or {})}
+    return Verdict(
+        **values, valid=False, fault=fault.kind, detail=fault.detail[:500], execution_match=judged, robust_match=judged
+    )

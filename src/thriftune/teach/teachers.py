@@ -1,0 +1,89 @@
+"""Who answers questions. A teacher yields raw responses; whether they become lessons is decided elsewhere."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from thriftune.errors import InputError
+from thriftune.records import Question, Record
+from thriftune.runs import file_id, read_lines
+
+_DEMO = Path(__file__).parent.parent / "demo" / "lessons"
+
+
+class Recorded(Record):
+    """One line of a file of recorded answers: one response, and all wordings of the question it answers."""
+
+    id: str
+    collection: str
+    questions: tuple[str, ...]
+    response: str
+
+
+class Teacher(Protocol):
+    """The contract of a teacher."""
+
+    name: str
+
+    def identity(self) -> str:
+        """Return a content id of everything that changes the answers."""
+
+    def answers(self) -> Iterator[tuple[Question, str]]:
+        """Yield questions with raw responses."""
+
+
+class RecordedTeacher:
+    """Reads answers that a large language model wrote earlier. Needs no network.
+
+    Args:
+        lessons: files, or `demo:NAME` for the embedded ones.
+        limit: take the first so many questions of each file.
+    """
+
+    name = "recorded"
+
+    def __init__(self, lessons: list[str], limit: int | None = None) -> None:
+        self._paths = [_path(item) for item in lessons]
+        self._limit = limit
+
+    def identity(self) -> str:
+        """Return a content id of the files."""
+        return file_id(*self._paths) + f":{self._limit}"
+
+    def answers(self) -> Iterator[tuple[Question, str]]:
+        """Yield each wording with the response that answers it.
+
+        Raises:
+            InputError: a line is not a record; names file, line and key.
+        """
+        for path in self._paths:
+            count = 0
+            for number, value in read_lines(path):
+                record = _recorded(path, number, value)
+                for index, text in enumerate(record.questions):
+                    if self._limit is None or count < self._limit:
+                        count += 1
+                        identity = f"{record.id}.{index}"
+                        yield (
+                            Question(id=identity, collection=record.collection, text=text, meaning=record.id),
+                            record.response,
+                        )
+
+
+def _path(item: str) -> Path:
+    path = _DEMO / f"{item.removeprefix('demo:')}.jsonl" if item.startswith("demo:") else Path(item)
+    if not path.is_file():
+        known = ", ".join(f"demo:{found.stem}" for found in sorted(_DEMO.glob("*.jsonl")))
+        raise InputError(f"teacher.lessons: there is no file {item!r}. Embedded ones: {known}")
+    return path
+
+
+def _recorded(path: Path, number: int, value: object) -> Recorded:
+    try:
+        return Recorded.model_validate(value)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"]) or "the line"
+        raise InputError(f"{path}:{number}: {where}: {fault['msg']}") from error

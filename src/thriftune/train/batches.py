@@ -1,0 +1,189 @@
+"""From lessons to micro-batches: rows of token ids, packs for causal students, padded pairs for seq2seq ones.
+
+Every supervised token carries its weight in the loss: `w / labels' tokens` or `(1 − w) / rationales' tokens`, counted
+over the whole effective batch. So accumulation over micro-batches of any size gives the same gradient.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+
+from thriftune.prompts import LABEL_MARKER, RATIONALE_MARKER, Prompt, Renderer
+from thriftune.train.tree import Layout, Part, visibility
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Row:
+    """One example as token ids. For a causal student `label` and `rationale` begin with their marker.
+
+    `prefix` is empty for a seq2seq student, whose `question` and `why` are the two encoder texts.
+    """
+
+    prefix: tuple[int, ...]
+    question: tuple[int, ...]
+    label: tuple[int, ...]
+    rationale: tuple[int, ...]
+    label_marker: int = 0
+    rationale_marker: int = 0
+    why: tuple[int, ...] = ()
+
+    @property
+    def label_tokens(self) -> int:
+        """How many label tokens are supervised."""
+        return len(self.label) - self.label_marker
+
+    @property
+    def rationale_tokens(self) -> int:
+        """How many rationale tokens are supervised."""
+        return max(0, len(self.rationale) - self.rationale_marker)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the row without its prefix."""
+        return len(self.question) + len(self.label) + len(self.rationale) + len(self.why)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Weight of each supervised token in the loss of one effective batch."""
+
+    label: float
+    rationale: float
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A micro-batch for a causal student.
+
+    Attributes:
+        input_ids, position_ids: int64 `[1, N]`.
+        layout: who sees whom.
+        sources: int64 `[M]`, positions in the pack whose hidden state predicts a supervised token.
+        targets: int64 `[M]`, those tokens. weights: fp32 `[M]`. is_label: bool `[M]`.
+    """
+
+    input_ids: torch.Tensor
+    position_ids: torch.Tensor
+    layout: Layout
+    sources: torch.Tensor
+    targets: torch.Tensor
+    weights: torch.Tensor
+    is_label: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A micro-batch for a seq2seq student: both tasks as rows of one padded batch.
+
+    Attributes:
+        input_ids, attention_mask: int64 `[rows, source]`. labels: int64 `[rows, target]`, -100 where padded.
+        weights: fp32 `[rows]`, the weight of each of the row's tokens. is_label: bool `[rows]`.
+    """
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    labels: torch.Tensor
+    weights: torch.Tensor
+    is_label: torch.Tensor
+
+
+def make_row(renderer: Renderer, prompt: Prompt, label: str, rationale: str | None, kind: str) -> Row:
+    """Tokenise one example; `rationale=None` for label-only training."""
+    if kind == "seq2seq":
+        why = renderer.source(RATIONALE_MARKER, prompt) if rationale is not None else ()
+        reason = renderer.target(rationale) if rationale is not None else ()
+        return Row((), renderer.source(LABEL_MARKER, prompt), renderer.target(label), reason, why=why)
+    pieces = renderer.pieces(prompt)
+    return Row(
+        pieces.prefix,
+        pieces.question,
+        renderer.answer(LABEL_MARKER, label),
+        renderer.answer(RATIONALE_MARKER, rationale) if rationale is not None else (),
+        len(renderer.marker(LABEL_MARKER)),
+        len(renderer.marker(RATIONALE_MARKER)),
+    )
+
+
+def scale_of(rows: Sequence[Row], weight: float) -> Scale:
+    """Return the weights that make the sum over tokens `w·mean label loss + (1 − w)·mean rationale loss`."""
+    labels = sum(row.label_tokens for row in rows)
+    rationales = sum(row.rationale_tokens for row in rows)
+    return Scale(weight / labels if labels else 0.0, (1 - weight) / rationales if rationales else 0.0)
+
+
+def micro_batches(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
+    """Split rows into micro-batches of at most `tokens` tokens (one row at least), like prefixes and lengths together."""
+    batch: list[Row] = []
+    for row in sorted(rows, key=lambda row: (row.prefix, row.tokens)):
+        if batch and _size([*batch, row]) > tokens:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _size(rows: Sequence[Row]) -> int:
+    return sum(len(prefix) for prefix in {row.prefix for row in rows}) + sum(row.tokens for row in rows)
+
+
+def pack(rows: Sequence[Row], scale: Scale) -> Pack:
+    """Lay rows behind their shared prefixes in one sequence."""
+    ids: list[int] = []
+    positions: list[int] = []
+    parts: list[Part] = []
+    supervised: list[tuple[int, int, float, bool]] = []
+    for prefix, group in groupby(sorted(rows, key=lambda row: row.prefix), key=lambda row: row.prefix):
+        shared = slice(len(ids), len(ids) + len(prefix))
+        parts.append(Part(slice(0, 0), shared, visibility(0, len(prefix), 0, 0)))
+        ids.extend(prefix)
+        positions.extend(range(len(prefix)))
+        for row in group:
+            start = len(ids)
+            fork = len(prefix) + len(row.question)
+            ids.extend((*row.question, *row.label, *row.rationale))
+            positions.extend(range(len(prefix), fork + len(row.label)))
+            positions.extend(range(fork, fork + len(row.rationale)))
+            label_start = start + len(row.question)
+            supervised += _branch(row.label, row.label_marker, label_start, scale.label, True)
+            supervised += _branch(
+                row.rationale, row.rationale_marker, label_start + len(row.label), scale.rationale, False
+            )
+            seen = visibility(len(prefix), len(row.question), len(row.label), len(row.rationale))
+            parts.append(Part(shared, slice(start, len(ids)), seen))
+    sources, targets, weights, is_label = zip(*supervised, strict=True)
+    return Pack(
+        torch.tensor([ids]),
+        torch.tensor([positions]),
+        Layout(tuple(parts)),
+        torch.tensor(sources),
+        torch.tensor(targets),
+        torch.tensor(weights),
+        torch.tensor(is_label),
+    )
+
+
+def _branch(
+    ids: tuple[int, ...], marker: int, start: int, weight: float, is_label: bool
+) -> list[tuple[int, int, float, bool]]:
+    """The marker is given, not learnt: its last token predicts the first token of the answer."""
+    return [(start + place - 1, ids[place], weight, is_label) for place in range(marker, len(ids)) if marker]
+
+
+def pairs(rows: Sequence[Row], scale: Scale, pad: int) -> Pairs:
+    """Pad both tasks of the rows into one batch."""
+    items = [(row.question, row.label, scale.label, True) for row in rows]
+    items += [(row.why, row.rationale, scale.rationale, False) for row in rows if row.rationale]
+    sources, targets, weights, is_label = zip(*items, strict=True)
+    input_ids = _padded(sources, pad)
+    mask = _padded([[1] * len(source) for source in sources], 0)
+    return Pairs(input_ids, mask, _padded(targets, IGNORED), torch.tensor(weights), torch.tensor(is_label))
+
+
+def _padded(rows: Any, value: int) -> torch.Tensor:
+    return torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)

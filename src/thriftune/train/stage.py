@@ -1,0 +1,60 @@
+"""Stage *train*: `dataset/{train,valid}.jsonl` → `model/` (weights or PEFT adapter, safetensors) and `metrics.jsonl`."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from thriftune.errors import RunError
+from thriftune.progress import Progress
+from thriftune.recipe import Recipe
+from thriftune.records import Lesson
+from thriftune.runs import Run, read_records
+from thriftune.students.load import Student, load_for_training
+from thriftune.tasks.base import Task
+from thriftune.train import checkpoints
+from thriftune.train.loop import fit
+from thriftune.train.losses import packing, rows_of
+from thriftune.train.memory import keep_memory, peak_bytes
+
+
+def train(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str, Any]:
+    """Fine-tune the student on the dataset of a run; return figures for the manifest.
+
+    Started again after a kill it goes on from the last checkpoint.
+    """
+    keep_memory()
+    progress.say(f"loading {recipe.student.model} for {recipe.train.modality} fine-tuning")
+    student = load_for_training(recipe.student.model, recipe.student.kind, recipe.train)
+    parts = {name: read_records(run.path("dataset", f"{name}.jsonl"), Lesson) for name in ("train", "valid")}
+    rows = {name: rows_of(student, task, lessons, recipe.train.objective) for name, lessons in parts.items()}
+    with packing(student):
+        figures = fit(student, rows["train"], rows["valid"], recipe.train, run.folder, progress)
+    save(student, run.path("model"))
+    checkpoints.remove(run.folder)
+    trainable, every = student.parameters()
+    return {
+        **figures,
+        "modality": recipe.train.modality,
+        "precision": student.precision,
+        "tokens_per_second": round(figures["tokens"] / max(figures["train_seconds"], 1e-9), 1),
+        "trainable_parameters": trainable,
+        "parameters": every,
+        "peak_bytes": peak_bytes(student.device),
+    }
+
+
+def save(student: Student, folder: Path) -> None:
+    """Write the adapter, or the weights in the dtype of computation: what is evaluated is what is saved.
+
+    Raises:
+        RunError: the disk is full or may not be written.
+    """
+    model = student.model
+    if not hasattr(model, "peft_config") and student.precision == "bf16":
+        model = model.to(torch.bfloat16)
+    try:
+        model.save_pretrained(folder, safe_serialization=True)
+        student.tokenizer.save_pretrained(folder)
+    except OSError as error:
+        raise RunError(f"cannot write the model to {folder}: {error.strerror}. Free space or choose --out") from error
