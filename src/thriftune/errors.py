@@ -35,10 +35,12 @@ class MissingPackage(UserError):
     Args:
         package: name on the package index, or `thriftune[extra]`.
         why: what it is needed for, completing "X is needed".
+        options: options of the install command, such as `--no-deps`.
     """
 
-    def __init__(self, package: str, why: str) -> None:
-        super().__init__(f"{package} is needed: {why}. Install it with: pip install '{package}'")
+    def __init__(self, package: str, why: str, options: str = "") -> None:
+        command = " ".join(part for part in ("pip install", options, f"'{package}'") if part)
+        super().__init__(f"{package} is needed: {why}. Install it with: {command}")
 
 
 class EngineError(UserError):

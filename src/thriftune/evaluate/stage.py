@@ -1,7 +1,7 @@
 """Stage *evaluate*: `model/` and the test split → `predictions*.jsonl`, `verdicts*.jsonl`, `scores.json`.
 
-The tuned student (`tuned`) and the untouched one (`base`) answer the same questions through the same prompt. Answers are
-appended as they come, so a second start goes on where the files end.
+The tuned student (`tuned`) and the untouched one (`base`) answer the same questions through the same prompt. Answers
+are appended as they come, so a second start goes on where the files end.
 """
 
 import gc

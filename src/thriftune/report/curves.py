@@ -22,8 +22,13 @@ def loss_curves(metrics: Sequence[dict[str, Any]]) -> str:
     }
     top = max(value for points in lines.values() for _, value in points) * 1.05
     last = metrics[-1]["step"]
-    x = lambda step: _LEFT + (step - 1) / max(1, last - 1) * (_WIDTH - _LEFT - 10)  # noqa: E731
-    y = lambda value: _TOP + (1 - value / top) * (_HEIGHT - _TOP - _BOTTOM)  # noqa: E731
+
+    def x(step: int) -> float:
+        return _LEFT + (step - 1) / max(1, last - 1) * (_WIDTH - _LEFT - 10)
+
+    def y(value: float) -> float:
+        return _TOP + (1 - value / top) * (_HEIGHT - _TOP - _BOTTOM)
+
     parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Loss per token over optimizer steps">']
     for tick in range(5):
         value = top * tick / 4
@@ -36,11 +41,12 @@ def loss_curves(metrics: Sequence[dict[str, Any]]) -> str:
         if line and points:
             parts.append(f'<polyline class="{colour}" points="{points}"><title>{title}</title></polyline>')
         else:
-            parts += [
-                f'<circle class="{colour}" cx="{x(step):.1f}" cy="{y(value):.1f}" r="4"><title>{title} {value:.3f}</title></circle>'
-                for step, value in lines[key]
-            ]
+            parts += [_dot(colour, x(step), y(value), f"{title} {value:.3f}") for step, value in lines[key]]
     return "\n".join([*parts, "</svg>"])
+
+
+def _dot(colour: str, x: float, y: float, title: str) -> str:
+    return f'<circle class="{colour}" cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{title}</title></circle>'
 
 
 def _smooth(points: list[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from thriftune.demo.files import package_file
 
@@ -52,7 +53,8 @@ def _convert(gguf: Path, target: Path) -> None:
         del config.quantization_config
     config.architectures = ["LlamaForCausalLM"]
     config.name_or_path = NAME
-    model = LlamaForCausalLM(config).to(torch.float32)
+    model: Any = LlamaForCausalLM(config)  # type: ignore[arg-type]
+    model.to(torch.float32)
     model.load_state_dict(loaded.state_dict())
     model.save_pretrained(target)
     AutoTokenizer.from_pretrained(source, gguf_file=name).save_pretrained(target)

@@ -20,8 +20,8 @@ class Parsed:
 class Malformed:
     """Why a response has no two parts.
 
-    `reason` is one of `too_long`, `no_rationale`, `no_answer`, `two_rationales`, `two_answers`, `cut_off`, `nested_tags`,
-    `empty_rationale`, `empty_answer`.
+    `reason` is one of `too_long`, `no_rationale`, `no_answer`, `two_rationales`, `two_answers`, `cut_off`,
+    `nested_tags`, `empty_rationale`, `empty_answer`.
     """
 
     reason: str

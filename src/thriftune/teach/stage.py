@@ -25,7 +25,7 @@ def teach(run: Run, task: Task, teacher: Teacher, progress: Progress) -> dict[st
     """
     lessons = read_records(run.path(LESSONS), Lesson) if run.path(LESSONS).exists() else []
     rejects = read_records(run.path(REJECTS), Reject) if run.path(REJECTS).exists() else []
-    done = {record.question.id for record in (*lessons, *rejects)}
+    done = {lesson.question.id for lesson in lessons} | {reject.question.id for reject in rejects}
     answers = list(teacher.answers())
     for count, (question, response) in enumerate(answers, start=1):
         if question.id in done:

@@ -63,7 +63,7 @@ def seq2seq(seed: int = 0) -> Any:
     from transformers import T5Config, T5ForConditionalGeneration
 
     torch.manual_seed(seed)
-    config = T5Config(
+    shape: dict[str, Any] = dict(
         vocab_size=400,
         d_model=64,
         d_kv=16,
@@ -77,7 +77,7 @@ def seq2seq(seed: int = 0) -> Any:
         eos_token_id=1,
         tie_word_embeddings=False,
     )
-    return T5ForConditionalGeneration(config)
+    return T5ForConditionalGeneration(T5Config(**shape))
 
 
 def save(folder: Path, kind: str = "causal", seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:

@@ -117,7 +117,7 @@ def scale_of(rows: Sequence[Row], weight: float) -> Scale:
 
 
 def micro_batches(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
-    """Split rows into micro-batches of at most `tokens` tokens (one row at least), like prefixes and lengths together."""
+    """Split rows into micro-batches of at most `tokens` tokens (one row at least), like prefixes together."""
     batch: list[Row] = []
     for row in sorted(rows, key=lambda row: (row.prefix, row.tokens)):
         if batch and _size([*batch, row]) > tokens:

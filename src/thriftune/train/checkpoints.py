@@ -50,7 +50,8 @@ def load(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer)
     places = {name: index for index, name in enumerate(trainable)}
     moments: dict[int, dict[str, torch.Tensor]] = {}
     with safe_open(path, "pt") as file:
-        for key in file.keys():
+        names = set(file.keys())  # noqa: SIM118  (a safetensors file is no mapping)
+        for key in names:
             kind, _, rest = key.partition(":")
             value = file.get_tensor(key)
             if kind == "weight":
@@ -59,7 +60,7 @@ def load(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer)
                 name, _, what = rest.rpartition(":")
                 moments.setdefault(places[name], {})[what] = value
         torch.set_rng_state(file.get_tensor("random:cpu"))
-        if torch.cuda.is_available() and "random:cuda" in file.keys():
+        if torch.cuda.is_available() and "random:cuda" in names:
             torch.cuda.set_rng_state(file.get_tensor("random:cuda"))
         state: dict[str, Any] = json.loads(file.metadata()["state"])
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})

@@ -1,4 +1,4 @@
-"""Stage *train*: `dataset/{train,valid}.jsonl` → `model/` (weights or PEFT adapter, safetensors) and `metrics.jsonl`."""
+"""Stage *train*: `dataset/{train,valid}.jsonl` → `model/` (weights or adapter, safetensors) and `metrics.jsonl`."""
 
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,8 @@ A pack is one sequence of tokens `[1, N]` in which nothing is computed twice and
     prefix | question₁ label₁ rationale₁ | question₂ label₂ rationale₂ | … (next prefix | …)
 
 Every token-wise layer (projections, MLP, norms) runs once over the N tokens. Attention runs per part: the prefix
-attends causally to itself; a row attends to its prefix and to itself, where the rationale does not see the label and its
-positions restart where the label's began. The result equals separate passes over `[prefix; question; label]` and
+attends causally to itself; a row attends to its prefix and to itself, where the rationale does not see the label and
+its positions restart where the label's began. The result equals separate passes over `[prefix; question; label]` and
 `[prefix; question; rationale]`; only the order of floating-point sums differs.
 
 Not covered: attention that is not plain softmax over all earlier tokens (sliding windows, soft-capping, sinks).

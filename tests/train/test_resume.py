@@ -1,0 +1,89 @@
+"""A training that is killed goes on bit for bit."""
+
+import json
+
+import pytest
+import torch
+
+from thriftune.prompts import Prompt
+from thriftune.recipe import Train
+from thriftune.runs import read_lines
+from thriftune.students.load import load_for_training
+from thriftune.train.batches import make_row
+from thriftune.train.loop import epoch_batches, fit, learning_rate
+from thriftune.train.losses import packing
+
+
+class Killed(Exception):
+    pass
+
+
+def rows_for(student):
+    texts = [(f"question {n} on films", f'{{"size":{n}}}', f"The number {n} is the size.") for n in range(10)]
+    return [make_row(student.renderer, Prompt("Index films", q), a, r, student.kind) for q, a, r in texts]
+
+
+def train(folder, name, kind_folder, modality, killed_at=None):
+    settings = Train(
+        modality=modality,
+        rank=4,
+        dropout=0.2,
+        precision="fp32",
+        epochs=3,
+        batch=3,
+        validations=2,
+        checkpoint_minutes=1e-9,
+    )
+    student = load_for_training(kind_folder, "auto", settings)
+    rows = rows_for(student)
+
+    def progress(done, total, text):
+        if done == killed_at:
+            raise Killed
+
+    target = folder / name
+    target.mkdir(exist_ok=True)
+    with packing(student):
+        try:
+            fit(student, rows[:8], rows[8:], settings, target, progress)
+        except Killed:
+            return None
+    return torch.cat([p.detach().flatten() for p in student.model.parameters() if p.requires_grad])
+
+
+@pytest.mark.parametrize("kind", ["causal", "seq2seq"])
+@pytest.mark.parametrize("modality", ["full", "lora"])
+@pytest.mark.parametrize("killed_at", [2, 5])
+def test_killed_and_resumed_equals_uninterrupted(tmp_path, folders, kind, modality, killed_at):
+    whole = train(tmp_path, "whole", folders[kind], modality)
+    assert train(tmp_path, "killed", folders[kind], modality, killed_at) is None
+    torch.manual_seed(99)  # another process would have another random state
+    resumed = train(tmp_path, "killed", folders[kind], modality)
+    assert torch.equal(whole, resumed)
+    strip = lambda name: [  # noqa: E731
+        {k: v for k, v in m.items() if k != "seconds"} for _, m in read_lines(tmp_path / name / "metrics.jsonl")
+    ]
+    assert json.dumps(strip("whole")) == json.dumps(strip("killed"))
+    assert [m["step"] for m in strip("killed")] == list(range(1, 10))
+
+
+def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own(folders):
+    settings = Train(precision="fp32", batch=3)
+    student = load_for_training(folders["causal"], "auto", settings)
+    rows = rows_for(student)
+    other = make_row(student.renderer, Prompt("Index flights", "late?"), "{}", "None.", "causal")
+    epochs = [epoch_batches([*rows, other], settings, epoch) for epoch in (0, 1)]
+    for batches in epochs:
+        assert sorted(r.label for b in batches for r in b) == sorted(r.label for r in [*rows, other])
+        assert all(len(b) <= 3 for b in batches)
+    assert epochs[0] != epochs[1]
+    assert epochs[0] == epoch_batches([*rows, other], settings, 0)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
+def test_the_learning_rate_warms_up_and_never_exceeds_what_was_asked(schedule):
+    settings = Train(schedule=schedule, learning_rate=1e-3, warmup=0.1)
+    rates = [learning_rate(step, 50, settings) for step in range(50)]
+    assert rates[0] == pytest.approx(1e-3 / 5) and max(rates) == pytest.approx(1e-3)
+    assert all(rate > 0 for rate in rates)
+    assert schedule == "constant" or rates[-1] < 1e-4
