@@ -3,24 +3,30 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
+TORCH_FLAGS ?=
 
-.PHONY: help demo test test-slow check lock clean
+.PHONY: help demo test check lock clean
 
 help:
 	@echo "make demo       install, run the demo recipe, print the table and where the report is (about 15 minutes)"
 	@echo "make test       install, run the tests (under 10 minutes)"
-	@echo "make test-slow  the tests marked slow"
 	@echo "make check      lint, types, tests"
 	@echo "make lock       resolve requirements/lock.txt anew"
 
 # torch comes first and alone: the lock has no hash for it, so that a CPU build or a CUDA build may be there already
 $(VENV)/.installed: pyproject.toml requirements/lock.txt requirements/demo.txt requirements/torch.txt
 	@echo "==> installing into $(VENV)"
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -r requirements/torch.txt
-	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/lock.txt
-	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/demo.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "==> 1/4 torch"
+	@$(BIN)/python -m pip install --quiet $(TORCH_FLAGS) -r requirements/torch.txt
+	@echo "==> 2/4 libraries"
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/lock.txt
+	@echo "==> 3/4 demo: documents, and a student of 135 million parameters"
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/demo.txt
+	@echo "==> 4/4 thriftune"
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: $(VENV)/.installed
@@ -29,16 +35,13 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/.installed
-	$(BIN)/python -m pytest -m slow
-
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-lock:
+lock: $(VENV)/.installed
 	$(BIN)/uv pip compile pyproject.toml --extra qlora --extra dev -c requirements/torch.txt $(UV_FLAGS) \
 		--python-version 3.11 --generate-hashes --no-emit-package torch --no-header -o requirements/lock.txt
 

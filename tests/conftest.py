@@ -1,4 +1,4 @@
-"""Shared settings: few threads, passive waiting, no network look-ups by model libraries."""
+"""Shared settings: threads wait passively, model libraries look nothing up on the network."""
 
 import os
 

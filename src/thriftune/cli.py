@@ -12,12 +12,14 @@ from thriftune.version import VERSION
 
 app = typer.Typer(
     help="Fine-tune a small language model for one job when you have little data and little compute.",
+    epilog="Example: thriftune run recipes/films-demo.yaml",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", metavar="RECIPE")]
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides such as train.rank=32.", metavar="[KEY=VALUE]...")
@@ -33,7 +35,8 @@ def _stage(stages: tuple[str, ...], recipe: Path, overrides: list[str] | None, o
 
     loaded = load(recipe, overrides)
     run = travel(loaded, out or Path("runs") / loaded.name, stages)
-    print(json.dumps(run.manifest, indent=2) if as_json else summary(run))
+    scored = bool({"evaluate", "report"} & set(stages))
+    print(json.dumps(run.manifest, indent=2) if as_json else summary(run, scored))
 
 
 @app.command()
@@ -87,8 +90,11 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+Version = Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)]
+
+
 @app.callback()
-def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
+def _root(version: Version = False) -> None:
     pass
 
 
@@ -99,9 +105,10 @@ def main() -> Any:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            print("stopped; the same command goes on from here", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

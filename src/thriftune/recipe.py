@@ -6,12 +6,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from thriftune.errors import RecipeError
 
 PositiveInt = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _names(value: Any) -> Any:
+    """Refuse what is neither: pydantic alone would report one fault per branch of the union."""
+    names = [value] if isinstance(value, str) else value
+    if isinstance(names, list) and names and all(isinstance(name, str) and name for name in names):
+        return value
+    raise ValueError("must be all-linear or a list of module names")
+
+
+Targets = Annotated[str | list[str], BeforeValidator(_names)]
 
 
 class Section(BaseModel):
@@ -30,8 +41,11 @@ class Engine(Section):
 
 
 class Collection(Section):
-    """One index. `demo` takes an embedded one; else `mapping` (JSON) and `documents` (JSONL) are files to load,
-    or neither, and the index is already on the server at `engine.url`."""
+    """One index. `demo` takes an embedded one; else `mapping` (JSON) and `documents` (JSONL) are files.
+
+    They are loaded into the embedded engine. With `engine.url` the index is on the server already, and the documents
+    are a sample of it, from which document sets for robust execution match are made.
+    """
 
     demo: Literal["films", "flights"] | None = None
     mapping: Path | None = None
@@ -72,6 +86,12 @@ class Dataset(Section):
     near_duplicate: Share = 0.8
     seed: int = 42
 
+    @model_validator(mode="after")
+    def _some_to_train_on(self) -> "Dataset":
+        if self.test + self.valid >= 1:
+            raise ValueError("test and valid must leave something to train on: their sum must be below 1")
+        return self
+
 
 class Student(Section):
     """The model to fine-tune: the embedded `smollm2-135m-instruct`, a Hugging Face id, or a local folder."""
@@ -93,7 +113,7 @@ class Train(Section):
     rank: PositiveInt = 16
     alpha: Annotated[float, Field(gt=0)] | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    targets: str | list[str] = "all-linear"
+    targets: Targets = "all-linear"
     double_quantization: bool = False
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
@@ -150,13 +170,14 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
         RecipeError: the file is missing or wrong; the text lists all problems at once.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            data = yaml.safe_load(file)
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path}: {os.strerror(error.errno or 0)}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not YAML: {error}") from error
     if not isinstance(data, dict):
-        raise RecipeError(f"{path} is empty or not a mapping of keys; start from: thriftune init DIR")
+        raise RecipeError(f"{path} is empty or not a mapping of keys; start from recipes/films-demo.yaml")
     for override in overrides or []:
         _override(data, override)
     _resolve_paths(data, path.resolve().parent)
@@ -172,10 +193,15 @@ def _override(data: dict[str, Any], override: str) -> None:
         raise RecipeError(f"override {override!r} is not of the form section.key=value")
     *parents, leaf = key.split(".")
     for parent in parents:
-        data = data.setdefault(parent, {})
+        if data.get(parent) is None:  # an absent section, or one whose keys are all commented out
+            data[parent] = {}
+        data = data[parent]
         if not isinstance(data, dict):
             raise RecipeError(f"override {override!r}: {parent} is not a section")
-    data[leaf] = yaml.safe_load(value)
+    try:
+        data[leaf] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"override {override!r}: the value is not YAML; put it in quotes") from error
 
 
 def _resolve_paths(data: dict[str, Any], base: Path) -> None:
@@ -211,6 +237,9 @@ def _sentence(fault: Any) -> str:
         return "is not a key" + (f"; did you mean {_dotted((*parents, near[0]))}?" if near else "")
     if fault["type"] == "missing":
         return "is missing"
+    if fault["type"] == "model_type":
+        given = fault["input"]
+        return "is empty; give it keys or leave it out" if given is None else f"must hold keys, got {given!r}"
     message = fault["msg"].removeprefix("Value error, ")
     message = message.replace("Input should be", "must be")
     given = fault["input"]

@@ -65,7 +65,7 @@ class Verdict(Record):
             `wrong_result`.
         detail: the engine's sentence, or where the results differ.
         exact: same JSON text after whitespace is normalised. canonical: same canonical form.
-        execution_match: same result on every document set; `None` where the engine cannot judge it.
+        execution_match: same result on the real documents; `None` where the engine cannot judge it.
         robust_match: the same, also on document sets made from the gold's own literals.
         result_f1: F1 of the returned ids or buckets, 0 to 1.
         gold_empty: the gold query found nothing on the real documents.

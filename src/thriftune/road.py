@@ -6,7 +6,9 @@ task ──► teach ──► dataset ──► train ──► evaluate ──
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+from thriftune.errors import RunError
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
 from thriftune.records import dump_section
@@ -25,11 +27,16 @@ def travel(recipe: Recipe, folder: Path, stages: Iterable[str] = STAGES) -> Run:
         UserError: see `errors`; the manifest of the run folder says where it stopped.
     """
     run = Run(folder)
+    with run.alone():
+        _stages(run, recipe, stages)
+    return run
+
+
+def _stages(run: Run, recipe: Recipe, stages: Iterable[str]) -> None:
     run.note(name=recipe.name, version=VERSION, recipe=dump_section(recipe))
     with closing(_Lazy(recipe)) as lazy:
         for stage in stages:
             _WORK[stage](run, recipe, lazy)
-    return run
 
 
 class _Lazy:
@@ -55,7 +62,7 @@ def _teach(run: Run, recipe: Recipe, task: _Lazy) -> None:
     from thriftune.teach.teachers import RecordedTeacher
 
     teacher = RecordedTeacher(recipe.teacher.lessons, recipe.teacher.limit)
-    identity = content_id(VERSION, dump_section(recipe.task), teacher.identity())
+    identity = content_id(VERSION, _task_content(recipe), teacher.identity())
     progress = Progress("teach")
     _told(run, "teach", run.stage("teach", identity, [LESSONS, REJECTS], lambda: teach(run, task(), teacher, progress)))
 
@@ -71,29 +78,50 @@ def _dataset(run: Run, recipe: Recipe, task: _Lazy) -> None:
 
 
 def _train(run: Run, recipe: Recipe, task: _Lazy) -> None:
-    from thriftune.train.stage import train
+    def work() -> dict[str, Any]:
+        from thriftune.train.stage import train  # loads torch: only when there is something to do
 
-    parts = (dump_section(recipe.student), dump_section(recipe.train), dump_section(recipe.task))
-    identity = content_id(VERSION, *parts, _files(run, "dataset/train.jsonl", "dataset/valid.jsonl"))
+        return train(run, recipe, task(), Progress("train"))
+
+    identity = _train_identity(run, recipe)
     outputs = ["model", "metrics.jsonl", "checkpoint.safetensors"]
-    _told(run, "train", run.stage("train", identity, outputs, lambda: train(run, recipe, task(), Progress("train"))))
+    _told(run, "train", run.stage("train", identity, outputs, work))
 
 
 def _evaluate(run: Run, recipe: Recipe, task: _Lazy) -> None:
-    from thriftune.evaluate.stage import evaluate
+    def work() -> dict[str, Any]:
+        from thriftune.evaluate.stage import evaluate
 
-    trained = run.manifest["stages"].get("train", {}).get("id")
-    identity = content_id(VERSION, dump_section(recipe.evaluate), trained, _files(run, "dataset/test.jsonl"))
-    outputs = [f"{kind}{who}.jsonl" for kind in ("predictions", "verdicts") for who in ("", "-base")]
-    work = lambda: evaluate(run, recipe, task(), Progress("evaluate"))  # noqa: E731
-    _told(run, "evaluate", run.stage("evaluate", identity, [*outputs, "scores.json"], work))
+        return evaluate(run, recipe, task(), Progress("evaluate"))
+
+    identity, trained = _evaluate_identity(run, recipe), _train_identity(run, recipe)
+    if not run.is_done("train", trained):
+        raise RunError(
+            f"{run.folder} holds no model of this recipe and dataset, so its test questions may have been trained on. "
+            "Run: thriftune train RECIPE"
+        )
+    records = [f"{kind}{who}.jsonl" for kind in ("predictions", "verdicts") for who in ("", "-base")]
+    _told(run, "evaluate", run.stage("evaluate", identity, ["scores.json", *records], work))
 
 
 def _report(run: Run, recipe: Recipe, task: _Lazy) -> None:
     from thriftune.report.stage import report
 
-    identity = content_id(VERSION, run.manifest["stages"].get("evaluate", {}).get("id"), _files(run, "scores.json"))
+    evaluated = _evaluate_identity(run, recipe)
+    if not run.is_done("evaluate", evaluated):
+        raise RunError(f"{run.folder} holds no scores of this recipe's model. Run: thriftune evaluate RECIPE")
+    identity = content_id(VERSION, evaluated, _files(run, "scores.json"))
     _told(run, "report", run.stage("report", identity, ["report.html", "report.md"], lambda: report(run)))
+
+
+def _train_identity(run: Run, recipe: Recipe) -> str:
+    parts = (dump_section(recipe.student), dump_section(recipe.train), _task_content(recipe))
+    return content_id(VERSION, *parts, _files(run, "dataset/train.jsonl", "dataset/valid.jsonl"))
+
+
+def _evaluate_identity(run: Run, recipe: Recipe) -> str:
+    trained = _train_identity(run, recipe)
+    return content_id(VERSION, dump_section(recipe.evaluate), trained, _files(run, "dataset/test.jsonl"))
 
 
 def _told(run: Run, stage: str, now: bool) -> None:
@@ -101,9 +129,17 @@ def _told(run: Run, stage: str, now: bool) -> None:
     Progress(stage).say(f"done in {seconds:.0f} s" if now else "is done already for this content; not done again")
 
 
-def _files(run: Run, *names: str) -> str:
-    from thriftune.errors import RunError
+def _task_content(recipe: Recipe) -> dict[str, Any]:
+    """Return the section `task` with what its files hold instead of where they lie."""
+    content = dump_section(recipe.task)
+    for collection in content["collections"].values():
+        for key in ("mapping", "documents"):
+            if collection[key] and Path(collection[key]).is_file():
+                collection[key] = file_id(Path(collection[key]))
+    return content
 
+
+def _files(run: Run, *names: str) -> str:
     for name in names:
         if not run.path(name).is_file():
             raise RunError(f"{run.path(name)} is missing: the stage before has to run first (thriftune run RECIPE)")

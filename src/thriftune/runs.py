@@ -4,15 +4,16 @@ A stage that is `done` for the same content id is not done again. A kill at any 
 in flight: a half-written last line is cut off when the file is opened again.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from pydantic import ValidationError
 
@@ -47,13 +48,14 @@ def write_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "w", encoding="utf-8") as file:
+        with open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # there may be nothing to delete, or a file where the folder should be
+            temporary.unlink()
         raise RunError(f"cannot write {path}: {os.strerror(error.errno or 0)}. Free space or choose --out") from error
 
 
@@ -68,31 +70,61 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 def append_record(path: Path, record: Record | dict[str, Any]) -> None:
-    """Append one record and flush it."""
+    """Append one record and flush it. What a kill left of the line before is cut off first."""
     data = record if isinstance(record, dict) else dump(record)
+    line = json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
     try:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n")
+        with open(path, "ab+") as file:
+            _end_line(file)
+            file.write(line.encode(errors="backslashreplace"))  # half of a surrogate pair becomes its JSON escape
     except OSError as error:
         raise RunError(f"cannot write {path}: {os.strerror(error.errno or 0)}. Free space or choose --out") from error
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield (line number, JSON value) of a JSONL file; a last line without its newline is ignored.
+def _end_line(file: BinaryIO) -> None:
+    """End the last line of a JSONL file: a whole value gets its newline, a piece of one is removed."""
+    if file.tell() == 0:
+        return
+    file.seek(-1, os.SEEK_END)
+    if file.read(1) == b"\n":
+        return
+    file.seek(0)
+    content = file.read()
+    start = content.rfind(b"\n") + 1
+    try:
+        json.loads(content[start:])
+        file.write(b"\n")
+    except ValueError:
+        file.truncate(start)
+
+
+def read_lines(path: Path, *, whole: bool = False) -> Iterator[tuple[int, Any]]:
+    """Yield (line number, JSON value) of a JSONL file.
+
+    A piece of a last line is what a kill left and is ignored, unless `whole`: a file made by others has none.
 
     Raises:
         InputError: the file is missing or a line is not JSON.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    for number, line in enumerate(lines[:-1], start=1):
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from error
+    for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                yield number, json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"{path}:{number}: not JSON ({error.msg} at column {error.colno})") from error
+                value = json.loads(line.decode("utf-8-sig"))
+            except (ValueError, RecursionError) as error:
+                if number == len(lines) and not whole:
+                    return
+                raise InputError(f"{path}:{number}: not JSON ({_why(error)})") from error
+            yield number, value
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deeply"
 
 
 def read_records(path: Path, kind: type[R]) -> list[R]:
@@ -117,17 +149,32 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.manifest: dict[str, Any] = {"stages": {}}
-        path = folder / MANIFEST
-        if path.exists():
-            try:
-                self.manifest = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise RunError(f"{path} is damaged: {error}. Move the folder away and run again") from error
+        self.manifest = _read_manifest(folder)
 
     def path(self, *parts: str) -> Path:
         """Return a path inside the run folder."""
         return self.folder.joinpath(*parts)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the run folder for this process.
+
+        Raises:
+            RunError: another process works in it, or it may not be written.
+        """
+        path = self.path(".lock")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = open(path, "w")  # noqa: SIM115  (closed below: an error of the work is not one of the lock)
+        except OSError as error:
+            raise RunError(f"cannot write {path}: {os.strerror(error.errno or 0)}. Choose another --out") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise RunError(f"another thriftune works in {self.folder}; wait for it or choose another --out") from error
+        finally:
+            file.close()
 
     def note(self, **values: Any) -> None:
         """Set top-level values of the manifest and write it."""
@@ -147,16 +194,37 @@ class Run:
         """Do `work` unless it is done already; return whether it was done now.
 
         The manifest says `running` before, and `done` or `failed: reason` after. `outputs` are the files and folders
-        that the stage goes on from: they are removed when they come from other content.
+        that the stage goes on from: those of other content make room. The first is always written: when it was deleted
+        since, the stage is not done.
         """
-        if self.is_done(name, identity):
+        if self.is_done(name, identity) and self.path(outputs[0]).exists():
             return False
-        if self.manifest["stages"].get(name, {}).get("id") != identity:
-            for output in outputs:
-                _remove(self.path(output))
-        with self._recorded(name, identity) as record:
+        with self._room(name, identity, outputs), self._recorded(name, identity) as record:
             record["figures"] = work()
         return True
+
+    @contextmanager
+    def _room(self, name: str, identity: str, outputs: Sequence[str]) -> Iterator[None]:
+        """Set outputs of other content aside; they come back when the work ends before it has written any.
+
+        So a misspelt `student.model` does not cost the trained one.
+        """
+        former = self.manifest["stages"].get(name, {})
+        aside = self.path(f".former-{name}")
+        _remove(aside)  # what a kill left
+        if former.get("id") != identity:
+            _move(outputs, self.folder, aside)
+        try:
+            yield
+        except BaseException:
+            if aside.exists() and not any(self.path(output).exists() for output in outputs):
+                _move(outputs, aside, self.folder)
+                attempt = self.manifest["stages"][name]["status"]
+                self.manifest["stages"][name] = {**former, "last_attempt": attempt}
+                self.note()
+            raise
+        finally:
+            _remove(aside)
 
     @contextmanager
     def _recorded(self, name: str, identity: str) -> Iterator[dict[str, Any]]:
@@ -166,21 +234,50 @@ class Run:
         self.note()
         try:
             yield record
-        except MemoryError:
-            record["status"] = "out_of_memory"
-            self.note()
-            raise
         except KeyboardInterrupt:
             record["status"] = "stopped: interrupted"
             self.note()
             raise
         except Exception as error:
-            record["status"] = f"failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            record["status"] = "out_of_memory" if _is_out_of_memory(error) else f"failed: {reason}"
             self.note()
             raise
         record["status"] = "done"
         record["seconds"] = round(time.time() - started, 3)
         self.note()
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Python's own, CUDA's (a RuntimeError called OutOfMemoryError) and the CPU allocator's (a plain RuntimeError)."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or "can't allocate memory" in str(error)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        if folder.is_file():
+            raise RunError(f"{folder} is a file; choose another run folder with --out")
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {"stages": {}}
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {os.strerror(error.errno or 0)}. Choose another --out") from error
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}. Move the folder away and run again") from error
+    stages = manifest.get("stages") if isinstance(manifest, dict) else None
+    if not isinstance(stages, dict) or not all(isinstance(record, dict) for record in stages.values()):
+        raise RunError(f"{path} is damaged: it has no record of stages. Move the folder away and run again")
+    return dict(manifest)
+
+
+def _move(names: Sequence[str], source: Path, target: Path) -> None:
+    """Move what there is of `names` from one folder into another."""
+    for name in names:
+        if (source / name).exists():
+            target.mkdir(exist_ok=True)
+            os.replace(source / name, target / name)
 
 
 def _remove(path: Path) -> None:

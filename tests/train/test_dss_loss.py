@@ -118,10 +118,11 @@ def test_accumulation_does_not_change_the_gradient(folders, kind, micro_tokens):
     assert relative(gradient(student, our_loss(student, 0.5, micro_tokens)), whole) <= 1e-5
 
 
-def test_qlora_gradient_is_that_of_its_own_dequantised_weights(folders):
-    student = student_of(folders, "causal", "qlora")
+@pytest.mark.parametrize("kind", ["causal", "seq2seq"])
+def test_qlora_gradient_is_that_of_its_own_dequantised_weights(folders, kind):
+    student = student_of(folders, kind, "qlora")
     ours = gradient(student, our_loss(student, 0.5))
-    plain = student_of(folders, "causal", "qlora")
+    plain = student_of(folders, kind, "qlora")
     import bitsandbytes as bnb
 
     for module in list(plain.model.modules()):

@@ -27,7 +27,7 @@ class Split:
 def split(lessons: Sequence[Lesson], settings: Dataset) -> Split:
     """Divide lessons by groups of meaning; test and valid keep one wording of each group, the first.
 
-    The shares are of groups within each collection, so every collection is in every part.
+    The shares are of groups within each collection, so a collection with enough groups is in every part.
     """
     groups = _groups(lessons, settings.near_duplicate)
     by_collection: dict[str, list[list[Lesson]]] = defaultdict(list)

@@ -22,7 +22,7 @@ def make_dataset(run: Run, settings: Dataset, progress: Progress) -> dict[str, A
     if not result.test or not result.train:
         raise InputError(
             f"{len(lessons)} lessons with {result.groups} meanings are too few to split: "
-            "at least one meaning each for train and test is needed"
+            "at least one meaning each for train and test is needed; add lessons or change dataset.test"
         )
     found = leaks(result, settings.near_duplicate)
     for name, part in result.parts().items():

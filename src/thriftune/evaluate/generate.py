@@ -98,7 +98,7 @@ def _prefix_cache(student: Student, prefix: tuple[int, ...], rows: int) -> Any:
     """Keys and values of the prefix, computed once per collection and repeated for the rows of a batch."""
     from transformers import DynamicCache
 
-    store = student.__dict__.setdefault("prefix_caches", {})
+    store = student.prefix_caches
     if prefix not in store:
         cache = DynamicCache(config=student.model.config)
         student.model(

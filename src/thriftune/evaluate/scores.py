@@ -23,7 +23,21 @@ def interval(values: Sequence[float], resamples: int, seed: int = 42) -> dict[st
         chance = random.Random(seed)
         means = sorted(sum(chance.choices(values, k=n)) / n for _ in range(resamples))
         low, high = means[int(0.025 * resamples)], means[min(resamples - 1, int(0.975 * resamples))]
+        low, high = min(low, mean), max(high, mean)  # few resamples may all lie on one side
     return {"value": round(mean, 6), "low": round(low, 6), "high": round(high, 6), "n": n}
+
+
+def ratio_interval(pairs: Sequence[tuple[float, int]], resamples: int, seed: int = 42) -> dict[str, float | int]:
+    """Return `{value, low, high, n}` of `Σ sums / Σ counts`, with a 95 % percentile bootstrap over the pairs."""
+
+    def ratio(chosen: Sequence[tuple[float, int]]) -> float:
+        return sum(total for total, _ in chosen) / sum(count for _, count in chosen)
+
+    chance, value = random.Random(seed), ratio(pairs)
+    ratios = sorted(ratio(chance.choices(pairs, k=len(pairs))) for _ in range(resamples))
+    low, high = ratios[int(0.025 * resamples)], ratios[min(resamples - 1, int(0.975 * resamples))]
+    low, high = min(low, value), max(high, value)
+    return {"value": round(value, 6), "low": round(low, 6), "high": round(high, 6), "n": len(pairs)}
 
 
 def scores_of(verdicts: Sequence[Verdict], resamples: int) -> dict[str, Any]:

@@ -12,16 +12,16 @@ from typing import Any
 import torch
 
 from thriftune.evaluate.generate import Generated, generate
-from thriftune.evaluate.scores import by_family, scores_of
+from thriftune.evaluate.scores import by_family, ratio_interval, scores_of
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
 from thriftune.records import Lesson, Prediction
 from thriftune.runs import Run, append_record, read_records, write_json, write_records
-from thriftune.students.load import Student, load_for_generation
+from thriftune.students.load import Student, device_of, load_for_generation
 from thriftune.students.reload import load_tuned
 from thriftune.tasks.base import Task
 from thriftune.train.losses import task_losses
-from thriftune.train.memory import peak_bytes
+from thriftune.train.memory import peak_bytes, reset_peak
 
 
 def evaluate(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str, Any]:
@@ -49,6 +49,7 @@ def test_lessons(run: Run, recipe: Recipe) -> list[Lesson]:
 
 def _score(run: Run, recipe: Recipe, task: Task, who: str, lessons: list[Lesson], progress: Progress) -> dict[str, Any]:
     suffix = "" if who == "tuned" else f"-{who}"
+    reset_peak(device_of())
     student = _student(run, recipe, who)
     predictions = _predict(run, recipe, task, student, lessons, f"predictions{suffix}.jsonl", progress)
     losses = task_losses(student, task, lessons, recipe.train)
@@ -56,12 +57,15 @@ def _score(run: Run, recipe: Recipe, task: Task, who: str, lessons: list[Lesson]
     del student
     gc.collect()
     started = time.monotonic()
-    verdicts = [task.judge(p.question, p.gold, p.text) for p in predictions]
+    verdicts = []
+    for count, prediction in enumerate(predictions, start=1):
+        verdicts.append(task.judge(prediction.question, prediction.gold, prediction.text))
+        progress(count, len(predictions), "judged")
     write_records(run.path(f"verdicts{suffix}.jsonl"), verdicts)
     seconds = sum(p.seconds for p in predictions)
     return {
         **scores_of(verdicts, recipe.evaluate.bootstrap),
-        **losses,
+        **{name: ratio_interval(pairs, recipe.evaluate.bootstrap) for name, pairs in losses.items()},
         "families": by_family(predictions, verdicts),
         "seconds_per_answer": round(seconds / len(predictions), 4),
         "tokens_per_second": round(sum(p.tokens for p in predictions) / max(seconds, 1e-9), 2),

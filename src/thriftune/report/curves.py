@@ -16,12 +16,16 @@ def loss_curves(metrics: Sequence[dict[str, Any]]) -> str:
     """Return an SVG of the losses per token over the steps; training is smoothed over a tenth of the steps."""
     if len(metrics) < 2:
         return ""
-    lines = {key: [(m["step"], m[key]) for m in metrics if key in m] for key, *_ in _SERIES}
+    lines: dict[str, list[tuple[int, float]]] = {
+        key: [(m["step"], m[key]) for m in metrics if key in m] for key, *_ in _SERIES
+    }
     lines = {
         key: _smooth(points) if key in ("label_loss", "rationale_loss") else points for key, points in lines.items()
     }
-    top = max(value for points in lines.values() for _, value in points) * 1.05
-    last = metrics[-1]["step"]
+    top: float = max((value for points in lines.values() for _, value in points), default=0.0) * 1.05
+    last: int = metrics[-1]["step"]
+    if top <= 0:
+        return ""
 
     def x(step: int) -> float:
         return _LEFT + (step - 1) / max(1, last - 1) * (_WIDTH - _LEFT - 10)

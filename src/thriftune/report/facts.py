@@ -2,8 +2,10 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from thriftune.errors import InputError
 from thriftune.records import Prediction, Verdict
 from thriftune.runs import Run, read_lines, read_records
 
@@ -57,8 +59,12 @@ class Facts:
 
 
 def collect(run: Run, examples: int = 10) -> Facts:
-    """Read the facts of a run whose evaluation is done."""
-    scores = json.loads(run.path("scores.json").read_text(encoding="utf-8"))
+    """Read the facts of a run whose evaluation is done.
+
+    Raises:
+        InputError: a file of the run is missing or damaged.
+    """
+    scores = _scores(run.path("scores.json"))
     predictions = read_records(run.path("predictions.jsonl"), Prediction)
     verdicts = {verdict.question_id: verdict for verdict in read_records(run.path("verdicts.jsonl"), Verdict)}
     rows = [(p, verdicts[p.question.id]) for p in predictions if p.question.id in verdicts]
@@ -70,11 +76,23 @@ def collect(run: Run, examples: int = 10) -> Facts:
     return Facts(str(run.manifest.get("name", "")), run.manifest, scores, metrics, right[:examples], wrong[:examples])
 
 
+def _scores(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is damaged: {error}. Delete it and evaluate again: thriftune run RECIPE") from error
+
+
 def rate(cell: Any) -> str:
     """Return `41.2 % [33.0, 49.1]`, or a dash where there is no figure."""
     if not isinstance(cell, dict):
         return "–"
     return f"{cell['value'] * 100:.1f} % [{cell['low'] * 100:.1f}, {cell['high'] * 100:.1f}]"
+
+
+def nats(cell: Any) -> str:
+    """Return `0.082 [0.071, 0.094]`, or a dash where there is no figure."""
+    return f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]" if isinstance(cell, dict) else "–"
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -87,10 +105,16 @@ def table(facts: Facts) -> list[list[str]]:
     rows = [["", *facts.students]]
     for key, title in METRICS.items():
         rows.append([title, *(rate(facts.scores[who].get(key)) for who in facts.students)])
-    for key in ("label_loss", "rationale_loss"):
-        rows.append([key.replace("_", " "), *(number(facts.scores[who].get(key)) for who in facts.students)])
     rows.append(
-        ["seconds per answer", *(number(facts.scores[who].get("seconds_per_answer"), 2) for who in facts.students)]
+        ["answers that could not be judged", *(_count(facts.scores[w].get("unsupported")) for w in facts.students)]
+    )
+    for key in ("label_loss", "rationale_loss"):
+        rows.append([key.replace("_", " "), *(nats(facts.scores[who].get(key)) for who in facts.students)])
+    rows.append(
+        [
+            "seconds per answer, in batches",
+            *(number(facts.scores[who].get("seconds_per_answer"), 2) for who in facts.students),
+        ]
     )
     rows.append(
         ["tokens per second", *(number(facts.scores[who].get("tokens_per_second"), 1) for who in facts.students)]
@@ -113,18 +137,18 @@ def families(facts: Facts) -> list[list[str]]:
 
 def faults(facts: Facts) -> list[list[str]]:
     """Return the table of faults by kind."""
-    kinds = {kind: None for who in facts.students for kind in facts.scores[who].get("faults", {})}
+    counts = [facts.scores[who].get("faults") for who in facts.students]
+    kinds = {kind: None for count in counts for kind in count or {}}
     rows = [["fault", *facts.students]]
-    return rows + [
-        [kind, *(str(facts.scores[w].get("faults", {}).get(kind, 0)) for w in facts.students)] for kind in kinds
-    ]
+    return rows + [[kind, *("–" if count is None else str(count.get(kind, 0)) for count in counts)] for kind in kinds]
 
 
 def making(facts: Facts) -> list[list[str]]:
     """Return the table of what the run took."""
     teach, train = facts.figures("teach"), facts.figures("train")
+    rejected = str(sum(teach["rejected"].values())) if "rejected" in teach else "–"
     rows = [
-        ["lessons kept / rejected", f"{teach.get('kept', '–')} / {sum(teach.get('rejected', {}).values())}"],
+        ["lessons kept / rejected", f"{teach.get('kept', '–')} / {rejected}"],
         ["teacher", str(teach.get("teacher", "–"))],
         [
             "train / valid / test",

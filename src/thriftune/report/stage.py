@@ -33,7 +33,11 @@ def _html(facts: Facts) -> str:
 
 
 def _markdown(facts: Facts) -> str:
-    parts = [f"# {facts.name}", "Brackets are 95 % bootstrap intervals over the test questions.", pipes(table(facts))]
+    parts = [
+        f"# {facts.name}",
+        "Brackets are 95 % bootstrap intervals over the test questions (Wilson's where a rate is 0 or 100 %).",
+        pipes(table(facts)),
+    ]
     parts += ["## Execution match by clause family", pipes(families(facts)), "## Faults", pipes(faults(facts))]
     parts += ["## What it took", pipes([["", ""], *making(facts)])]
     return "\n\n".join(parts) + "\n"

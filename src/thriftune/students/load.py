@@ -1,12 +1,13 @@
 """Load a student: the one place where full precision, LoRA and QLoRA differ."""
 
-import json
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 
 from thriftune.errors import MissingPackage, StudentError
 from thriftune.prompts import Renderer
@@ -25,8 +26,9 @@ class Student:
     kind: Kind
     device: torch.device
     precision: Literal["fp32", "bf16"]
+    prefix_caches: dict[tuple[int, ...], Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def renderer(self) -> Renderer:
         """The renderer of prompts for this student's tokenizer."""
         return Renderer(self.tokenizer)
@@ -67,7 +69,7 @@ def precision_of(wanted: str, device: torch.device) -> Literal["fp32", "bf16"]:
     if wanted in ("fp32", "bf16"):
         return wanted  # type: ignore[return-value]
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
 
 
@@ -105,7 +107,18 @@ def load_for_generation(name: str, kind: str, precision: str = "auto") -> Studen
     dtype = torch.bfloat16 if precision_of(precision, device) == "bf16" else torch.float32
     model = from_pretrained(name, resolved, dtype, None)
     # no autocast: the weights need no conversion at every step
-    return Student(model.to(device).eval(), load_tokenizer(name), resolved, device, "fp32")
+    return for_generation(model, load_tokenizer(name), resolved, device)
+
+
+def for_generation(model: Any, tokenizer: Any, kind: Kind, device: torch.device) -> Student:
+    """Return a student that decodes greedily and by nothing else: a model's own penalties would bend its JSON."""
+    from transformers import GenerationConfig
+
+    start = getattr(model.config, "decoder_start_token_id", None)
+    model.generation_config = GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, decoder_start_token_id=start
+    )
+    return Student(model.to(device).eval(), tokenizer, kind, device, "fp32")
 
 
 def load_tokenizer(name: str) -> Any:
@@ -141,7 +154,7 @@ def _config(name: str) -> Any:
 
     try:
         return AutoConfig.from_pretrained(model_path(name))
-    except (OSError, ValueError, json.JSONDecodeError) as error:
+    except Exception as error:  # a damaged config fails in many ways, all of them the folder's fault
         raise StudentError(
             f"student.model {name!r}: {_first_line(error)} "
             "Give a local model folder, a Hugging Face id, or smollm2-135m-instruct (embedded)"
@@ -162,9 +175,14 @@ def from_pretrained(name: str, kind: Kind, dtype: torch.dtype, quantization: Any
     extra = {"quantization_config": quantization} if quantization else {}
     _config(name)  # its message is better than what loading would say
     try:
-        return auto.from_pretrained(model_path(name), dtype=dtype, use_safetensors=True, **extra)
-    except (OSError, ValueError) as error:
+        model, info = auto.from_pretrained(
+            model_path(name), dtype=dtype, use_safetensors=True, output_loading_info=True, **extra
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise StudentError(f"student.model {name!r} cannot be loaded: {_first_line(error)}") from error
+    if info["missing_keys"]:  # transformers fills them with random numbers
+        raise StudentError(f"student.model {name!r} lacks weights: {', '.join(sorted(info['missing_keys'])[:3])} …")
+    return model
 
 
 def nf4(train: Train, precision: str) -> Any:
@@ -202,7 +220,10 @@ def _with_adapters(model: Any, train: Train, kind: Kind) -> Any:
         task_type="SEQ_2_SEQ_LM" if kind == "seq2seq" else "CAUSAL_LM",
     )
     model.requires_grad_(False)
-    return get_peft_model(model, config, autocast_adapter_dtype=True)
+    try:
+        return get_peft_model(model, config, autocast_adapter_dtype=True)
+    except ValueError as error:
+        raise StudentError(f"train.targets: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

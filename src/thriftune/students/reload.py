@@ -9,6 +9,7 @@ from thriftune.recipe import Recipe
 from thriftune.students.load import (
     Student,
     device_of,
+    for_generation,
     from_pretrained,
     kind_of,
     load_for_generation,
@@ -45,4 +46,4 @@ def load_tuned(folder: Path, recipe: Recipe) -> Student:
         base = base.dequantize().to(torch.float32)
     model = PeftModel.from_pretrained(base, str(folder)).merge_and_unload()
     model = model.to(device=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
-    return Student(model.eval(), load_tokenizer(str(folder)), kind, device, "fp32")
+    return for_generation(model, load_tokenizer(str(folder)), kind, device)

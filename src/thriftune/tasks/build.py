@@ -10,7 +10,9 @@ from thriftune.tasks.base import Task
 
 
 def build(recipe: Recipe) -> Task:
-    """Start or reach the engine, load the collections that come with documents, and return the task.
+    """Start the embedded engine and load the collections into it, or reach the server at `task.engine.url`.
+
+    A server is only searched; document sets made for a judgement always live in the embedded engine.
 
     Raises:
         EngineError, InputError, MissingPackage: see the room `tasks.query_dsl`.
@@ -23,13 +25,14 @@ def build(recipe: Recipe) -> Task:
     resources = ExitStack()
     settings = recipe.task.engine
     with resources:
+        sandbox = resources.enter_context(embedded(settings.timeout_seconds))
+        engine = sandbox
         if settings.url:
             engine = Engine(settings.url, _credentials(settings), settings.timeout_seconds)
         else:
-            engine = resources.enter_context(embedded(settings.timeout_seconds))
             for name, collection in chosen.items():
-                engine.load(name, collection.mapping, collection.documents())
-        return QueryDsl(engine, chosen, recipe.evaluate.robust, resources.pop_all())
+                sandbox.load(name, collection.mapping, collection.documents())
+        return QueryDsl(engine, sandbox, chosen, recipe.evaluate.robust, resources.pop_all())
 
 
 def _credentials(settings: EngineSettings) -> tuple[str, str] | None:

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 MAX_CHARACTERS = 60_000
-_TAG = re.compile(r"<(/?)(rationale|answer)\s*>", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)(rationale|answer)\s*>", re.IGNORECASE | re.ASCII)  # else a long s (ſ) passes for an s
+_HALF = re.compile("[\\ud800-\\udfff]")
 _FENCE = re.compile(r"\A```[a-zA-Z]*\n(.*?)\n?```\Z", re.DOTALL)
 
 
@@ -20,8 +21,8 @@ class Parsed:
 class Malformed:
     """Why a response has no two parts.
 
-    `reason` is one of `too_long`, `no_rationale`, `no_answer`, `two_rationales`, `two_answers`, `cut_off`,
-    `nested_tags`, `empty_rationale`, `empty_answer`.
+    `reason` is one of `too_long`, `not_unicode`, `no_rationale`, `no_answer`, `two_rationales`, `two_answers`,
+    `cut_off`, `nested_tags`, `empty_rationale`, `empty_answer`.
     """
 
     reason: str
@@ -32,6 +33,8 @@ def parse(response: str) -> Parsed | Malformed:
     """Split a response. Text outside the tags is ignored; a code fence around the answer is taken off."""
     if len(response) > MAX_CHARACTERS:
         return Malformed("too_long", f"{len(response)} characters")
+    if half := _HALF.search(response):  # no tokenizer takes it
+        return Malformed("not_unicode", f"half of a surrogate pair at character {half.start()}")
     parts: dict[str, list[str]] = {"rationale": [], "answer": []}
     open_name, start = "", 0
     for tag in _TAG.finditer(response):

@@ -30,6 +30,7 @@ def teach(run: Run, task: Task, teacher: Teacher, progress: Progress) -> dict[st
     for count, (question, response) in enumerate(answers, start=1):
         if question.id in done:
             continue
+        done.add(question.id)
         result = verify(task, question, response)
         if isinstance(result, Lesson):
             lessons.append(result)
@@ -39,13 +40,21 @@ def teach(run: Run, task: Task, teacher: Teacher, progress: Progress) -> dict[st
             append_record(run.path(REJECTS), result)
         progress(count, len(answers), f"{len(lessons)} kept, {len(rejects)} rejected")
     if not lessons:
-        reasons = Counter(reject.reason for reject in rejects).most_common(3)
-        raise InputError(f"no answer of the teacher became a lesson; most frequent reasons: {reasons}")
+        raise InputError(_nothing(run, rejects))
+    for reason, count in Counter(reject.reason for reject in rejects).most_common():
+        first = next(reject for reject in rejects if reject.reason == reason)
+        progress.say(f"rejected {count} as {reason}, such as {first.question.id}: {first.detail[:160]}")
     return {
         "teacher": teacher.name,
         "kept": len(lessons),
         "rejected": dict(Counter(reject.reason for reject in rejects)),
         "meanings": len({lesson.question.meaning for lesson in lessons}),
-        "tokens": 0,
-        "usd": 0.0,
     }
+
+
+def _nothing(run: Run, rejects: list[Reject]) -> str:
+    if not rejects:
+        return "the teacher gave no answers: teacher.lessons holds none"
+    reasons = Counter(reject.reason for reject in rejects).most_common(3)
+    counted = ", ".join(f"{reason} ({count})" for reason, count in reasons)
+    return f"none of {len(rejects)} answers became a lesson: {counted}. Each with its fault: {run.path(REJECTS)}"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from thriftune.errors import InputError
 from thriftune.records import Question, Record
@@ -13,12 +13,20 @@ from thriftune.runs import file_id, read_lines
 _DEMO = Path(__file__).parent.parent / "demo" / "lessons"
 
 
+def _unicode(text: str) -> str:
+    text.encode()  # half of a surrogate pair raises, and no tokenizer takes it
+    return text
+
+
+Wording = Annotated[str, Field(min_length=1), AfterValidator(_unicode)]
+
+
 class Recorded(Record):
     """One line of a file of recorded answers: one response, and all wordings of the question it answers."""
 
     id: str
     collection: str
-    questions: tuple[str, ...]
+    questions: Annotated[tuple[Wording, ...], Field(min_length=1)]
     response: str
 
 
@@ -56,12 +64,16 @@ class RecordedTeacher:
         """Yield each wording with the response that answers it.
 
         Raises:
-            InputError: a line is not a record; names file, line and key.
+            InputError: a line is not a record, or an id comes twice; names file, line and key.
         """
+        places: dict[str, str] = {}
         for path in self._paths:
             count = 0
-            for number, value in read_lines(path):
+            for number, value in read_lines(path, whole=True):
                 record = _recorded(path, number, value)
+                if record.id in places:
+                    raise InputError(f"{path}:{number}: id: {record.id!r} stands at {places[record.id]} already")
+                places[record.id] = f"{path}:{number}"
                 for index, text in enumerate(record.questions):
                     if self._limit is None or count < self._limit:
                         count += 1

@@ -65,6 +65,7 @@ class Pack:
         layout: who sees whom.
         sources: int64 `[M]`, positions in the pack whose hidden state predicts a supervised token.
         targets: int64 `[M]`, those tokens. weights: fp32 `[M]`. is_label: bool `[M]`.
+        rows: int64 `[M]`, which row of the micro-batch a token belongs to.
     """
 
     input_ids: torch.Tensor
@@ -74,6 +75,7 @@ class Pack:
     targets: torch.Tensor
     weights: torch.Tensor
     is_label: torch.Tensor
+    rows: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Pairs:
     Attributes:
         input_ids, attention_mask: int64 `[rows, source]`. labels: int64 `[rows, target]`, -100 where padded.
         weights: fp32 `[rows]`, the weight of each of the row's tokens. is_label: bool `[rows]`.
+        rows: int64 `[rows]`, which example of the micro-batch a row belongs to.
     """
 
     input_ids: torch.Tensor
@@ -90,6 +93,7 @@ class Pairs:
     labels: torch.Tensor
     weights: torch.Tensor
     is_label: torch.Tensor
+    rows: torch.Tensor
 
 
 def make_row(renderer: Renderer, prompt: Prompt, label: str, rationale: str | None, kind: str) -> Row:
@@ -137,26 +141,27 @@ def pack(rows: Sequence[Row], scale: Scale) -> Pack:
     ids: list[int] = []
     positions: list[int] = []
     parts: list[Part] = []
-    supervised: list[tuple[int, int, float, bool]] = []
-    for prefix, group in groupby(sorted(rows, key=lambda row: row.prefix), key=lambda row: row.prefix):
+    supervised: list[tuple[int, int, float, bool, int]] = []
+    ordered = sorted(enumerate(rows), key=lambda item: item[1].prefix)
+    for prefix, group in groupby(ordered, key=lambda item: item[1].prefix):
         shared = slice(len(ids), len(ids) + len(prefix))
         parts.append(Part(slice(0, 0), shared, visibility(0, len(prefix), 0, 0)))
         ids.extend(prefix)
         positions.extend(range(len(prefix)))
-        for row in group:
+        for index, row in group:
             start = len(ids)
             fork = len(prefix) + len(row.question)
             ids.extend((*row.question, *row.label, *row.rationale))
             positions.extend(range(len(prefix), fork + len(row.label)))
             positions.extend(range(fork, fork + len(row.rationale)))
             label_start = start + len(row.question)
-            supervised += _branch(row.label, row.label_marker, label_start, scale.label, True)
-            supervised += _branch(
-                row.rationale, row.rationale_marker, label_start + len(row.label), scale.rationale, False
-            )
+            why_start = label_start + len(row.label)
+            branches = _branch(row.label, row.label_marker, label_start, scale.label, True)
+            branches += _branch(row.rationale, row.rationale_marker, why_start, scale.rationale, False)
+            supervised += [(*token, index) for token in branches]
             seen = visibility(len(prefix), len(row.question), len(row.label), len(row.rationale))
             parts.append(Part(shared, slice(start, len(ids)), seen))
-    sources, targets, weights, is_label = zip(*supervised, strict=True)
+    sources, targets, weights, is_label, owners = zip(*supervised, strict=True)
     return Pack(
         torch.tensor([ids]),
         torch.tensor([positions]),
@@ -165,6 +170,7 @@ def pack(rows: Sequence[Row], scale: Scale) -> Pack:
         torch.tensor(targets),
         torch.tensor(weights),
         torch.tensor(is_label),
+        torch.tensor(owners),
     )
 
 
@@ -172,17 +178,18 @@ def _branch(
     ids: tuple[int, ...], marker: int, start: int, weight: float, is_label: bool
 ) -> list[tuple[int, int, float, bool]]:
     """The marker is given, not learnt: its last token predicts the first token of the answer."""
-    return [(start + place - 1, ids[place], weight, is_label) for place in range(marker, len(ids)) if marker]
+    return [(start + place - 1, ids[place], weight, is_label) for place in range(marker, len(ids))]
 
 
 def pairs(rows: Sequence[Row], scale: Scale, pad: int) -> Pairs:
     """Pad both tasks of the rows into one batch."""
-    items = [(row.question, row.label, scale.label, True) for row in rows]
-    items += [(row.why, row.rationale, scale.rationale, False) for row in rows if row.rationale]
-    sources, targets, weights, is_label = zip(*items, strict=True)
+    items = [(row.question, row.label, scale.label, True, index) for index, row in enumerate(rows)]
+    items += [(r.why, r.rationale, scale.rationale, False, index) for index, r in enumerate(rows) if r.rationale]
+    sources, targets, weights, is_label, owners = zip(*items, strict=True)
     input_ids = _padded(sources, pad)
     mask = _padded([[1] * len(source) for source in sources], 0)
-    return Pairs(input_ids, mask, _padded(targets, IGNORED), torch.tensor(weights), torch.tensor(is_label))
+    numbers = (torch.tensor(weights), torch.tensor(is_label), torch.tensor(owners))
+    return Pairs(input_ids, mask, _padded(targets, IGNORED), *numbers)
 
 
 def _padded(rows: Any, value: int) -> torch.Tensor:

@@ -33,7 +33,7 @@ def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
     temporary = folder / f".{FILE}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        copies = {name: value.contiguous().clone() for name, value in tensors.items()}
+        copies = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         save_file(copies, temporary, metadata={"state": json.dumps(state)})
         os.replace(temporary, folder / FILE)
     except (OSError, SafetensorError) as error:
@@ -50,7 +50,7 @@ def load(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer)
     places = {name: index for index, name in enumerate(trainable)}
     moments: dict[int, dict[str, torch.Tensor]] = {}
     with safe_open(path, "pt") as file:
-        names = set(file.keys())  # noqa: SIM118  (a safetensors file is no mapping)
+        names = set(file.keys())
         for key in names:
             kind, _, rest = key.partition(":")
             value = file.get_tensor(key)

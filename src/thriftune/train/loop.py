@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from thriftune.errors import StudentError
 from thriftune.recipe import Train
 from thriftune.runs import append_record, read_lines, write_text
 from thriftune.students.load import Student
@@ -114,6 +115,8 @@ def _step(
         rationales += loss.rationale_sum
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+    if not math.isfinite(total) or not math.isfinite(float(norm)):
+        raise StudentError("the training diverged (the loss is not a number). Lower train.learning_rate and run again")
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from thriftune.errors import StudentError
 from thriftune.students.load import Student
-from thriftune.train.batches import Pack, Pairs, Row, Scale, pack, pairs
+from thriftune.train.batches import IGNORED, Pack, Pairs, Row, Scale, pack, pairs
 from thriftune.train.cross_entropy import weighted_cross_entropy
 
 
@@ -20,29 +21,43 @@ class Loss:
 
     Attributes:
         total: scalar tensor with gradient: the micro-batch's share of the weighted loss.
-        label_sum, rationale_sum: summed cross-entropy in nats, without gradient.
+        each: fp32 `[M]`, the cross-entropy of each supervised token in nats, without gradient.
+        is_label: bool `[M]`. rows: int64 `[M]`, which row of the micro-batch a token belongs to.
     """
 
     total: torch.Tensor
-    label_sum: float
-    rationale_sum: float
+    each: torch.Tensor
+    is_label: torch.Tensor
+    rows: torch.Tensor
+
+    @property
+    def label_sum(self) -> float:
+        """Summed cross-entropy of the labels, in nats."""
+        return float(self.each[self.is_label].sum())
+
+    @property
+    def rationale_sum(self) -> float:
+        """Summed cross-entropy of the rationales, in nats."""
+        return float(self.each[~self.is_label].sum())
+
+    def by_row(self, count: int) -> tuple[list[float], list[float]]:
+        """Return the summed cross-entropy of labels and of rationales for each of `count` rows."""
+        sums = []
+        for chosen in (self.is_label, ~self.is_label):
+            zeros = torch.zeros(count, dtype=self.each.dtype, device=self.each.device)
+            sums.append(zeros.index_add(0, self.rows[chosen], self.each[chosen]).tolist())
+        return sums[0], sums[1]
 
 
 def loss_of(student: Student, rows: list[Row], scale: Scale) -> Loss:
     """Run the student on one micro-batch and return its share of the loss."""
     with student.autocast():
         if student.kind == "seq2seq":
-            batch = pairs(rows, scale, student.tokenizer.pad_token_id)
-            each, weights, is_label = _seq2seq(student, batch)
-        else:
-            packed = pack(rows, scale)
-            each, weights, is_label = _causal(student, packed)
-    total = (each * weights).sum()
-    flat = each.detach()
-    return Loss(total, float(flat[is_label].sum()), float(flat[~is_label].sum()))
+            return _seq2seq(student, pairs(rows, scale, student.tokenizer.pad_token_id))
+        return _causal(student, pack(rows, scale))
 
 
-def _causal(student: Student, batch: Pack) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _causal(student: Student, batch: Pack) -> Loss:
     device = student.device
     model = _unwrapped(student.model)
     hidden = model.get_decoder()(
@@ -51,22 +66,27 @@ def _causal(student: Student, batch: Pack) -> tuple[torch.Tensor, torch.Tensor, 
         use_cache=False,
         layout=batch.layout,
     ).last_hidden_state[0]
-    weights = batch.weights.to(device)
+    if len(batch.layout.calls) < model.config.get_text_config().num_hidden_layers:
+        raise StudentError(f"{type(model).__name__} does not attend by what it is given, so it cannot be packed")
     chosen = hidden[batch.sources.to(device)]
-    each = weighted_cross_entropy(chosen, model.get_output_embeddings(), batch.targets.to(device))
-    return each, weights, batch.is_label.to(device)
+    dtype = torch.bfloat16 if student.precision == "bf16" else hidden.dtype
+    head, targets, weights = model.get_output_embeddings(), batch.targets.to(device), batch.weights.to(device)
+    total, each = weighted_cross_entropy(chosen, head, targets, weights, dtype)
+    return Loss(total, each, batch.is_label.to(device), batch.rows.to(device))
 
 
-def _seq2seq(student: Student, batch: Pairs) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _seq2seq(student: Student, batch: Pairs) -> Loss:
     device = student.device
     labels = batch.labels.to(device)
     logits = student.model(
         input_ids=batch.input_ids.to(device), attention_mask=batch.attention_mask.to(device), labels=labels
     ).logits
-    kept = labels != -100
+    kept = labels != IGNORED
     each = torch.nn.functional.cross_entropy(logits[kept].float(), labels[kept], reduction="none")
-    spread = batch.weights.to(device)[:, None].expand_as(labels)[kept]
-    return each, spread, batch.is_label.to(device)[:, None].expand_as(labels)[kept]
+    weights, is_label, rows = (
+        values.to(device)[:, None].expand_as(labels)[kept] for values in (batch.weights, batch.is_label, batch.rows)
+    )
+    return Loss((each * weights).sum(), each.detach(), is_label, rows)
 
 
 def _unwrapped(model: Any) -> Any:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
+from thriftune.errors import StudentError
 from thriftune.recipe import Train
 from thriftune.records import Lesson
 from thriftune.students.load import Student
@@ -22,6 +23,7 @@ def packing(student: Student) -> AbstractContextManager[None]:
 def rows_of(student: Student, task: Task, lessons: Sequence[Lesson], objective: str) -> list[Row]:
     """Tokenise lessons for the objective `dss` (both branches) or `label_only`."""
     renderer = student.renderer
+    _refuse_labels_that_cannot_be_written(student, lessons)
     with_rationale = objective == "dss"
     return [
         make_row(
@@ -36,23 +38,45 @@ def rows_of(student: Student, task: Task, lessons: Sequence[Lesson], objective: 
 
 
 @torch.no_grad()
-def mean_losses(student: Student, rows: Sequence[Row], micro_tokens: int) -> dict[str, float]:
-    """Return `label_loss` and `rationale_loss`: the mean per supervised token, in nats."""
+def example_losses(student: Student, rows: Sequence[Row], micro_tokens: int) -> dict[str, list[tuple[float, int]]]:
+    """Return for `label_loss` and `rationale_loss` each example's (summed nats, supervised tokens), in any order."""
     training = student.model.training
     student.model.eval()
-    labels = rationales = 0.0
+    found: dict[str, list[tuple[float, int]]] = {"label_loss": [], "rationale_loss": []}
+    scale = scale_of(rows, 0.5)  # any: the sums are not weighted
     for batch in micro_batches(rows, micro_tokens):
-        loss = loss_of(student, batch, scale_of(rows, 0.5))
-        labels += loss.label_sum
-        rationales += loss.rationale_sum
+        labels, rationales = loss_of(student, batch, scale).by_row(len(batch))
+        found["label_loss"] += [(nats, row.label_tokens) for nats, row in zip(labels, batch, strict=True)]
+        found["rationale_loss"] += [(nats, row.rationale_tokens) for nats, row in zip(rationales, batch, strict=True)]
     student.model.train(training)
-    means = {"label_loss": labels / sum(row.label_tokens for row in rows)}
-    if count := sum(row.rationale_tokens for row in rows):
-        means["rationale_loss"] = rationales / count
+    return found
+
+
+def mean_losses(student: Student, rows: Sequence[Row], micro_tokens: int) -> dict[str, float]:
+    """Return `label_loss` and `rationale_loss`: the mean per supervised token, in nats."""
+    means = {}
+    for name, examples in example_losses(student, rows, micro_tokens).items():
+        if tokens := sum(count for _, count in examples):
+            means[name] = sum(nats for nats, _ in examples) / tokens
     return means
 
 
-def task_losses(student: Student, task: Task, lessons: Sequence[Lesson], settings: Train) -> dict[str, float]:
-    """Return both losses on lessons, whichever objective the student was trained with."""
+def task_losses(
+    student: Student, task: Task, lessons: Sequence[Lesson], settings: Train
+) -> dict[str, list[tuple[float, int]]]:
+    """Return `example_losses` of lessons, for both tasks whichever objective the student was trained with."""
     with packing(student):
-        return mean_losses(student, rows_of(student, task, lessons, "dss"), settings.micro_tokens)
+        return example_losses(student, rows_of(student, task, lessons, "dss"), settings.micro_tokens)
+
+
+def _refuse_labels_that_cannot_be_written(student: Student, lessons: Sequence[Lesson]) -> None:
+    """A vocabulary without braces (T5's own) would train on damaged labels and never say so."""
+    for lesson in lessons:
+        ids = student.renderer.target(lesson.label)
+        written = student.tokenizer.decode(ids, skip_special_tokens=True)
+        if "".join(written.split()) != "".join(lesson.label.split()):
+            missing = sorted(set(lesson.label) - set(written))
+            raise StudentError(
+                f"the student's tokenizer cannot write the label of {lesson.question.id} (lost: {' '.join(missing)}). "
+                "Choose a student whose vocabulary has these characters"
+            )

@@ -1,20 +1,34 @@
 """How much memory the process holds, and how to keep what it was given."""
 
 import ctypes
-import resource
-import sys
+import re
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
-def peak_bytes(device: torch.device) -> int:
-    """Return the peak bytes: allocated on the GPU, else resident in this process."""
+def reset_peak(device: torch.device) -> None:
+    """Begin to measure the peak anew; on Linux freed memory is given back first."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets the peak resident set
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """Return the peak bytes since `reset_peak`: allocated on the GPU, else resident; None where it is not known."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else None
 
 
 def keep_memory() -> bool:
@@ -27,4 +41,4 @@ def keep_memory() -> bool:
     except (OSError, AttributeError):
         return False
     settings = ((_M_MMAP_THRESHOLD, 1 << 30), (_M_TRIM_THRESHOLD, (1 << 31) - 1), (_M_TOP_PAD, 64 << 20))
-    return all(mallopt(key, value) == 1 for key, value in settings)
+    return all([mallopt(key, value) == 1 for key, value in settings])  # a list: each is set, also after a refusal

@@ -4,18 +4,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from thriftune.errors import RunError
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
 from thriftune.records import Lesson
 from thriftune.runs import Run, read_records
-from thriftune.students.load import Student, load_for_training
+from thriftune.students.load import Student, device_of, load_for_training
 from thriftune.tasks.base import Task
 from thriftune.train import checkpoints
 from thriftune.train.loop import fit
 from thriftune.train.losses import packing, rows_of
-from thriftune.train.memory import keep_memory, peak_bytes
+from thriftune.train.memory import keep_memory, peak_bytes, reset_peak
 
 
 def train(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def train(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str,
     """
     keep_memory()
     progress.say(f"loading {recipe.student.model} for {recipe.train.modality} fine-tuning")
+    reset_peak(device_of())
     student = load_for_training(recipe.student.model, recipe.student.kind, recipe.train)
     parts = {name: read_records(run.path("dataset", f"{name}.jsonl"), Lesson) for name in ("train", "valid")}
     rows = {name: rows_of(student, task, lessons, recipe.train.objective) for name, lessons in parts.items()}
@@ -54,7 +56,7 @@ def save(student: Student, folder: Path) -> None:
     if not hasattr(model, "peft_config") and student.precision == "bf16":
         model = model.to(torch.bfloat16)
     try:
-        model.save_pretrained(folder, safe_serialization=True)
+        model.save_pretrained(folder)
         student.tokenizer.save_pretrained(folder)
-    except OSError as error:
-        raise RunError(f"cannot write the model to {folder}: {error.strerror}. Free space or choose --out") from error
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"cannot write the model to {folder}: {error}. Free space or choose --out") from error

@@ -14,7 +14,7 @@ Not covered: attention that is not plain softmax over all earlier tokens (slidin
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -51,9 +51,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Layout:
-    """Who sees whom in a pack; the parts lie one after the other and cover it."""
+    """Who sees whom in a pack; the parts lie one after the other and cover it.
+
+    `calls` counts the layers that attended by it: a model that ignores it would let everything see everything.
+    """
 
     parts: tuple[Part, ...]
+    calls: list[str] = field(default_factory=list)
 
 
 def visibility(prefix: int, question: int, label: int, rationale: int) -> torch.Tensor:
@@ -86,6 +90,9 @@ def attend(
     """
     if layout is None:
         raise StudentError(f"{type(module).__name__} does not hand keywords to its attention, so it cannot be packed")
+    if any(kwargs.get(name) is not None for name in ("sliding_window", "softcap", "s_aux")):
+        raise StudentError(f"{type(module).__name__}: attention with a window, a cap or sinks cannot be packed")
+    layout.calls.append(type(module).__name__)
     rows = [_row(query, key, value, part, scaling or query.shape[-1] ** -0.5, dropout) for part in layout.parts]
     return torch.cat(rows, dim=2).transpose(1, 2), None
 
@@ -119,9 +126,7 @@ def tree_attention(model: Any) -> Iterator[None]:
         StudentError: the model's attention is of a kind that packs do not cover.
     """
     config = model.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    if kinds != {"full_attention"} or getattr(config, "attn_logit_softcapping", None):
-        raise StudentError(f"{config.model_type}: attention of kind {sorted(kinds)} cannot be packed")
+    _refuse_what_packs_do_not_cover(model, config)
     ALL_ATTENTION_FUNCTIONS.register(NAME, attend)
     before = config._attn_implementation
     config._attn_implementation = NAME
@@ -129,3 +134,14 @@ def tree_attention(model: Any) -> Iterator[None]:
         yield
     finally:
         config._attn_implementation = before
+
+
+def _refuse_what_packs_do_not_cover(model: Any, config: Any) -> None:
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    if kinds != {"full_attention"} or getattr(config, "attn_logit_softcapping", None):
+        raise StudentError(f"{config.model_type}: attention of kind {sorted(kinds)} cannot be packed")
+    head = model.get_output_embeddings()
+    scaling = ("logits_scaling", "logit_scale", "final_logit_softcapping")
+    scaled = [name for name in scaling if getattr(config, name, None) not in (None, 1, 1.0)]
+    if type(head) is not torch.nn.Linear or head.bias is not None or scaled:
+        raise StudentError(f"{config.model_type}: its output layer is more than one matrix and cannot be packed")

@@ -1,7 +1,8 @@
 """Natural language → Query DSL, judged by execution.
 
 mapping      a mapping as fields and as prompt text
-bodies       a body as data: parsing, limits, `now`, families
+bodies       a body as data: parsing, limits, the fields it names, families
+dates        `now` as a fixed moment, and what date math means
 lint         what engines accept though it is wrong
 engine       one face over HTTP
 answers      what a body returned, and when two answers are the same

@@ -5,10 +5,12 @@ The definition of execution match (Zhong et al. 2020 for SQL, carried over to se
 * hits: the sets of ids of *all* matches are equal; the order counts only where the gold sorts; a limit (`size`,
   `from`) that cuts the gold's matches must cut the prediction's at the same place, ties in the last group free;
 * without a sort a limit cuts by score, which differs between engines: all matches are compared, and the limits;
-* aggregations: names do not matter; types, fields, keys, counts and values do; floats to 1e-6, sketches to 5 %;
+* aggregations: names do not matter; types, fields, keys, counts and values do; floats to 1e-6, sketches to 5 %
+  (cardinalities under 1,000, which servers count, exactly); the order of buckets only where the gold gives one;
 * `_source`, highlighting and timings do not count.
 
-Not covered: matches beyond 10,000 documents (compared by total), scores themselves.
+Not covered: matches beyond 10,000 documents (compared by total), scores themselves, which of two buckets with equal
+counts a `terms` aggregation keeps at its cut (servers take the lesser key; a tie-breaker of one's own differs).
 """
 
 import json
@@ -16,8 +18,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from thriftune.tasks.query_dsl.bodies import aggs_of, sorts_of
+
 WINDOW = 10_000
+_COUNTED = 1_000
 _SKETCHES = {"percentiles", "percentile_ranks", "cardinality", "median_absolute_deviation"}
+_ONE_BUCKET = {"filter", "nested", "reverse_nested", "global", "missing", "sampler"}
 _IGNORED = {
     "meta",
     "doc_count_error_upper_bound",
@@ -77,43 +83,29 @@ class Answer:
 
 
 def request(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the body to send so that one reply holds all that is compared."""
-    aggs = body.get("aggs") or body.get("aggregations")
-    kept = {
-        key: body[key]
-        for key in ("query", "sort", "post_filter", "min_score", "collapse", "search_after")
-        if key in body
-    }
-    sent: dict[str, Any] = {
-        **kept,
+    """Return the body to send so that one reply holds all that is compared. The body itself must be accepted too."""
+    kept = ("query", "post_filter", "min_score", "collapse", "search_after", "aggs", "aggregations")
+    return {
+        **{key: value for key, value in body.items() if key in kept},
+        **({"sort": sorts_of(body)} if "sort" in body else {}),
         "_source": False,
         "track_total_hits": True,
         "size": WINDOW if _hits_asked(body) else 0,
     }
-    for key in ("size", "from"):  # a value the server would refuse must be refused
-        if key in body and not (isinstance(body[key], int) and 0 <= body[key] <= WINDOW):
-            sent[key] = body[key]
-    if "sort" in body and not _hits_asked(body):
-        sent.pop("sort")
-    if aggs is not None:
-        sent["aggs"] = aggs
-    return sent
 
 
 def read(body: dict[str, Any], reply: dict[str, Any]) -> Answer:
     """Return the answer of `body` from the reply to `request(body)`."""
     hits = reply["hits"]["hits"]
-    aggs = body.get("aggs") or body.get("aggregations") or {}
-    size = body.get("size")
     return Answer(
         ids=tuple(hit["_id"] for hit in hits),
         total=reply["hits"]["total"]["value"],
         keys=tuple(tuple(hit.get("sort", ())) for hit in hits),
         sorted_=_sorted(body),
-        start=body.get("from", 0),
-        size=size,
+        start=_whole(body.get("from", 0)),
+        size=_whole(body["size"]) if "size" in body else None,
         hits_asked=_hits_asked(body),
-        aggs=_trees(aggs, reply.get("aggregations", {})),
+        aggs=_trees(aggs_of(body), reply.get("aggregations", {})),
     )
 
 
@@ -151,15 +143,20 @@ def f1(gold: Answer, other: Answer) -> float:
 
 
 def _hits_asked(body: dict[str, Any]) -> bool:
-    aggs = body.get("aggs") or body.get("aggregations")
-    return not aggs or bool(body.get("size", 0))
+    return not aggs_of(body) or _whole(body.get("size", 0)) != 0
+
+
+def _whole(value: Any) -> int:
+    """A number as servers read it, who also take `"5"` and `5.0`; -1, which they refuse, for anything else."""
+    try:
+        return int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return -1
 
 
 def _sorted(body: dict[str, Any]) -> bool:
-    sort = body.get("sort")
-    first = sort[0] if isinstance(sort, list) and sort else sort
-    name = next(iter(first)) if isinstance(first, dict) and first else first
-    return name is not None and name not in ([], {}, "_score")
+    sorts = sorts_of(body)
+    return bool(sorts) and "_score" not in sorts[0]
 
 
 def _shown(answer: Answer) -> set[str]:
@@ -172,6 +169,8 @@ def _same_hits(gold: Answer, other: Answer) -> bool:
         return False
     if gold.size == 0:  # a count
         return set(gold.ids) == set(other.ids) and gold.total == other.total
+    if other.size == 0:
+        return False
     if gold.cut or other.cut:
         if not _same_cut(gold, other):
             return False
@@ -184,8 +183,6 @@ def _same_hits(gold: Answer, other: Answer) -> bool:
 
 def _same_cut(gold: Answer, other: Answer) -> bool:
     (start, end), (other_start, other_end) = gold.page, other.page
-    if other.size == 0:
-        return False
     return start == other_start and (end == other_end or (end >= gold.total and other_end >= other.total))
 
 
@@ -206,7 +203,7 @@ def _trees(aggs: Any, results: dict[str, Any]) -> tuple[tuple[str, str, dict[str
     trees = []
     for name, spec in aggs.items():
         kind = next(key for key in spec if key not in ("aggs", "aggregations", "meta"))
-        inner = spec.get("aggs") or spec.get("aggregations") or {}
+        inner = aggs_of(spec)
         trees.append((kind, _field(spec[kind]), _result(kind, spec[kind], inner, results.get(name, {}))))
     return tuple(sorted(trees, key=lambda tree: (tree[0], tree[1])))
 
@@ -214,22 +211,20 @@ def _trees(aggs: Any, results: dict[str, Any]) -> tuple[tuple[str, str, dict[str
 def _field(parameters: Any) -> str:
     if not isinstance(parameters, dict):
         return ""
-    return str(parameters.get("field") or parameters.get("path") or parameters.get("buckets_path") or "")
+    return str(parameters.get("field") or parameters.get("path") or "")
 
 
 def _result(kind: str, parameters: Any, inner: Any, result: dict[str, Any]) -> dict[str, Any]:
-    if "buckets" not in result:
-        values = {key: value for key, value in result.items() if key not in _IGNORED and not _is_inner(key, inner)}
+    if kind == "top_hits":  # what is shown of a document does not count, and neither does its score
+        hits = result["hits"]
+        return {"values": {"total": hits["total"]["value"], "ids": [hit["_id"] for hit in hits["hits"]]}, "inner": ()}
+    if "buckets" not in result or kind in _ONE_BUCKET:  # where `buckets` is a name of the writer's own
+        values = {key: value for key, value in result.items() if key not in _IGNORED and key not in inner}
         return {"values": values, "inner": _trees(inner, result)}
     buckets = result["buckets"]
     rows = list(buckets.items()) if isinstance(buckets, dict) else [(None, bucket) for bucket in buckets]
-    ordered = isinstance(parameters, dict) and parameters.get("order") not in (
-        None,
-        {"_count": "desc"},
-        [{"_count": "desc"}],
-    )
     return {
-        "ordered": ordered and kind in ("terms", "histogram", "date_histogram"),
+        "order": _order(kind, parameters),
         "buckets": [
             {"key": _bucket_key(kind, name, bucket), "count": bucket["doc_count"], "inner": _trees(inner, bucket)}
             for name, bucket in rows
@@ -237,8 +232,14 @@ def _result(kind: str, parameters: Any, inner: Any, result: dict[str, Any]) -> d
     }
 
 
-def _is_inner(key: str, inner: Any) -> bool:
-    return key in inner
+def _order(kind: str, parameters: Any) -> str:
+    """Return what buckets are ordered by, where the writer says other than the default: `_key`, `_count`, a name."""
+    order = parameters.get("order") if isinstance(parameters, dict) else None
+    first = order[0] if isinstance(order, list) and order else order
+    if kind not in ("terms", "histogram", "date_histogram") or not isinstance(first, dict):
+        return ""
+    default = {"_count": "desc"} if kind == "terms" else {"_key": "asc"}
+    return "" if first == default else str(next(iter(first), ""))
 
 
 def _bucket_key(kind: str, name: Any, bucket: dict[str, Any]) -> Any:
@@ -246,7 +247,10 @@ def _bucket_key(kind: str, name: Any, bucket: dict[str, Any]) -> Any:
         return (bucket.get("from"), bucket.get("to"))
     if kind in ("filters", "adjacency_matrix"):
         return None  # the names are the writer's own
-    return json.dumps(bucket.get("key", name), sort_keys=True)
+    key = bucket.get("key", name)
+    if kind == "composite":
+        key = list(key.values())  # and so are the names of sources
+    return json.dumps(key, sort_keys=True)
 
 
 def _same_trees(gold: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
@@ -268,20 +272,24 @@ def _same_tree(gold: tuple[str, str, dict[str, Any]], other: tuple[str, str, dic
     if kind != other_kind or (field != other_field and kind not in ("filter", "filters")):
         return False
     if "values" in expected:
-        tolerance = 0.05 if kind in _SKETCHES else 1e-6
         return (
             "values" in got
-            and _close(expected["values"], got["values"], tolerance)
+            and _close(expected["values"], got["values"], _tolerance(kind, expected["values"]))
             and _same_trees(expected["inner"], got["inner"])
         )
     return "buckets" in got and _same_buckets(expected, got)
+
+
+def _tolerance(kind: str, values: dict[str, Any]) -> float:
+    counted = kind == "cardinality" and values.get("value", 0) < _COUNTED
+    return 0.05 if kind in _SKETCHES and not counted else 1e-6
 
 
 def _same_buckets(gold: dict[str, Any], other: dict[str, Any]) -> bool:
     expected, got = gold["buckets"], other["buckets"]
     if len(expected) != len(got):
         return False
-    if gold["ordered"] and not all(_same_bucket(a, b, keys=False) for a, b in zip(expected, got, strict=True)):
+    if gold["order"] and not all(_same_place(gold["order"], a, b) for a, b in zip(expected, got, strict=True)):
         return False
     left = list(got)
     for bucket in expected:
@@ -290,6 +298,14 @@ def _same_buckets(gold: dict[str, Any], other: dict[str, Any]) -> bool:
             return False
         left.remove(found)
     return True
+
+
+def _same_place(order: str, gold: dict[str, Any], other: dict[str, Any]) -> bool:
+    if order == "_key":
+        return bool(gold["key"] == other["key"])
+    if order == "_count":
+        return bool(gold["count"] == other["count"])
+    return _same_bucket(gold, other, keys=False)
 
 
 def _same_bucket(gold: dict[str, Any], other: dict[str, Any], keys: bool = True) -> bool:
@@ -316,8 +332,9 @@ def _leaves(trees: tuple[Any, ...], path: tuple[Any, ...] = ()) -> set[Any]:
             leaves |= {(*here, key, _rounded(value)) for key, value in result["values"].items()}
             leaves |= _leaves(result["inner"], here)
         for bucket in result.get("buckets", []):
-            leaves.add((*here, bucket["key"], bucket["count"]))
-            leaves |= _leaves(bucket["inner"], (*here, bucket["key"]))
+            key = str(bucket["key"])
+            leaves.add((*here, key, str(bucket["count"])))
+            leaves |= _leaves(bucket["inner"], (*here, key))
     return leaves
 
 

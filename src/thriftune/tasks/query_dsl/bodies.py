@@ -1,10 +1,12 @@
-"""A search body as text and as data: parsing under limits, freezing `now`, the fields it names, its families."""
+"""A search body as text and as data: parsing under limits, the fields it names, its families."""
 
 import json
-import re
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from thriftune.tasks.query_dsl.dates import is_date_math
 
 MAX_CHARACTERS = 20_000
 MAX_DEPTH = 40
@@ -16,12 +18,15 @@ _SCRIPTS = {
     "bucket_script",
     "bucket_selector",
     "runtime_mappings",
+    "minimum_should_match_script",
+    "wrapper",  # a query in base64, which may hide a script
 }
 _LEAVES = {
     *("term", "terms", "range", "match", "match_phrase", "match_phrase_prefix", "match_bool_prefix"),
     *("prefix", "wildcard", "regexp", "fuzzy", "geo_distance", "geo_bounding_box"),
 }
-_PARAMETERS = {"boost", "_name", "distance", "distance_type", "validation_method", "ignore_unmapped", "type", "unit"}
+_PARAMETERS = {"boost", "_name"}  # what stands beside the field in a leaf clause
+_GEO_PARAMETERS = {"distance", "distance_type", "validation_method", "ignore_unmapped", "type", "unit"}
 TOP_LEVEL = {
     *("query", "from", "size", "sort", "_source", "track_total_hits", "aggs", "aggregations", "post_filter"),
     *(
@@ -34,6 +39,11 @@ TOP_LEVEL = {
         "track_scores",
         "fields",
         "stored_fields",
+        "docvalue_fields",
+        "version",
+        "seq_no_primary_term",
+        "profile",
+        "stats",
     ),
 }
 
@@ -51,7 +61,8 @@ def parse(text: str) -> dict[str, Any] | Fault:
     if len(text) > MAX_CHARACTERS:
         return Fault("limit:size", f"{len(text)} characters; at most {MAX_CHARACTERS} are accepted")
     try:
-        body = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+        body = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant, parse_float=_finite)
+        json.dumps(body, ensure_ascii=False).encode()  # half of a surrogate pair can be neither sent nor stored
     except RecursionError:
         return Fault("limit:depth", "nested too deeply to parse")
     except ValueError as error:
@@ -66,35 +77,33 @@ def parse(text: str) -> dict[str, Any] | Fault:
     return body
 
 
-def freeze(value: Any, now: str | None) -> Any:
-    """Replace `now` in date math by a fixed date, so that gold and prediction mean the same moment on any day."""
-    if now is None:
-        return value
-    if isinstance(value, dict):
-        return {key: freeze(item, now) for key, item in value.items()}
-    if isinstance(value, list):
-        return [freeze(item, now) for item in value]
-    if isinstance(value, str) and (found := re.fullmatch(r"now([-+/].*)?", value)):
-        moment = now.removesuffix("Z")
-        return f"{moment}||{found[1]}" if found[1] else moment
-    return value
+def aggs_of(spec: dict[str, Any]) -> Any:
+    """Return the aggregations of a body or of an aggregation, under either name; of both, servers take the last."""
+    found = [spec[key] for key in spec if key in ("aggs", "aggregations")]
+    return found[-1] if found else {}
+
+
+def sorts_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the sort as a list of `{field: how}`, one field an entry: in this form it has an order everywhere.
+
+    Servers take the fields of one object as they stand; the embedded engine takes them in any order.
+    """
+    entries = [{entry: {}} if isinstance(entry, str) else entry for entry in _as_list(body.get("sort", []))]
+    return [{name: how} for entry in entries if isinstance(entry, dict) for name, how in entry.items()]
 
 
 def fields_named(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (clause, field) for every field that the body names."""
-    for entry in _as_list(body.get("sort", [])):
-        names = entry if isinstance(entry, dict) else [entry]
-        for name in names:
-            if not str(name).startswith("_"):
-                yield "sort", str(name)
-    for part in ("query", "post_filter", "aggs", "aggregations"):
+    yield from (("sort", name) for entry in sorts_of(body) for name in entry if not name.startswith("_"))
+    for part in ("query", "post_filter", "collapse"):
         yield from _named(body.get(part, {}))
+    yield from _named_in_aggs(aggs_of(body))
 
 
 def families(body: dict[str, Any]) -> tuple[str, ...]:
     """Return the clause families of a body, for the tables that say where the errors are."""
     keys = set(_keys(body))
-    query, aggs = body.get("query"), body.get("aggs") or body.get("aggregations")
+    query, aggs = body.get("query"), aggs_of(body)
     inner = [spec for spec in _dicts(aggs) if "aggs" in spec or "aggregations" in spec] if aggs else []
     tests = {
         "full text": keys
@@ -103,7 +112,7 @@ def families(body: dict[str, Any]) -> tuple[str, ...]:
         "negation": "must_not" in keys,
         "alternatives": "should" in keys,
         "range": "range" in keys and query,
-        "date math": any("now" in text or "||" in text for text in _strings(body)),
+        "date math": any(is_date_math(text) for text in _strings(body)),
         "exists": keys & {"exists", "missing"},
         "nested": "nested" in keys,
         "geo": keys & {"geo_distance", "geo_bounding_box"},
@@ -120,14 +129,38 @@ def families(body: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _named(value: Any) -> Iterator[tuple[str, str]]:
-    for spec in _dicts(value):
-        for key, inner in spec.items():
-            if key in _LEAVES and isinstance(inner, dict) and not isinstance(inner.get("field"), str):
-                yield from ((key, name) for name in inner if name not in _PARAMETERS)
-            elif key in ("field", "path") and isinstance(inner, str):
-                yield key, inner
-            elif key == "fields" and isinstance(inner, list):
-                yield from (("fields", name.split("^")[0]) for name in inner if isinstance(name, str))
+    """Fields named in a query or in the parameters of an aggregation; what lies below a field is its value."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _named(item)
+    if not isinstance(value, dict):
+        return
+    for key, inner in value.items():
+        if key in _LEAVES and isinstance(inner, dict):
+            parameters = _PARAMETERS | _GEO_PARAMETERS if key.startswith("geo") else _PARAMETERS
+            yield from ((key, name) for name in inner if name not in parameters)
+        elif key in ("field", "path") and isinstance(inner, str):
+            yield key, inner
+        elif key == "fields" and isinstance(inner, list):
+            yield from (("fields", name.split("^")[0]) for name in inner if isinstance(name, str))
+        else:
+            yield from _named(inner)
+
+
+def _named_in_aggs(aggs: Any) -> Iterator[tuple[str, str]]:
+    """The same in a tree of aggregations, whose names are the writer's own: one may be called `terms`."""
+    for spec in aggs.values() if isinstance(aggs, dict) else []:
+        for kind, inner in spec.items() if isinstance(spec, dict) else []:
+            if kind in ("aggs", "aggregations"):
+                yield from _named_in_aggs(inner)
+            elif kind == "filters" and isinstance(inner, dict):
+                named = inner.get("filters")
+                yield from _named(list(named.values()) if isinstance(named, dict) else named)
+            elif kind == "composite" and isinstance(inner, dict):
+                for source in _as_list(inner.get("sources")):
+                    yield from _named_in_aggs(source)
+            elif kind != "meta":
+                yield from _named(inner)
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:
@@ -178,6 +211,13 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"duplicate key {next(name for name in names if names.count(name) > 1)!r}")
     return body
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return number
 
 
 def _no_constant(name: str) -> Any:

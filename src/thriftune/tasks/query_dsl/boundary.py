@@ -1,20 +1,25 @@
 """Documents made from a gold query's own literals, so that a nearly right query is told apart.
 
 On real documents `gt` and `gte` mostly return the same hits. For every leaf of the gold query the documents here hold
-the literal itself, its neighbours, another value, an array of both, or nothing, in random combinations.
+the literal itself, its neighbours, another value, or nothing, in random combinations; and arrays of two of these where
+the real documents have arrays (a field with one value by nature would else tell apart bodies that mean the same).
 """
 
+import math
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from thriftune.tasks.query_dsl.dates import moment
 from thriftune.tasks.query_dsl.mapping import FieldType, fields_of
 
 COUNT = 120
-_WHOLE = {"integer", "long", "short", "byte"}
+_WHOLE = {"integer", "long", "short", "byte", "unsigned_long"}
 _REAL = {"float", "double", "half_float", "scaled_float"}
 _RANGE = {"gt", "gte", "lt", "lte", "from", "to"}
+_SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
+_STEPS = (timedelta(0), _SECOND, -_SECOND, _DAY, -_DAY)
 
 
 def documents(
@@ -28,6 +33,9 @@ def documents(
     """
     fields = fields_of(mapping)
     values = {name: _near(literals, fields[name].type) for name, literals in _literals(gold).items() if name in fields}
+    several = {
+        name for name in values if not sample or any(_has_list(real, _parent_of(name, fields)) for real in sample)
+    }
     chance = random.Random(seed)
     for number in range(COUNT):
         document = _copy(chance.choice(sample)) if sample else {}
@@ -39,27 +47,37 @@ def documents(
                 _put(
                     document,
                     nested,
-                    [_nested_object(nested, names, values, chance) for _ in range(chance.randint(0, 3))],
+                    [_nested_object(nested, names, values, fields, chance) for _ in range(chance.randint(0, 3))],
                 )
             else:
                 for name in names:
-                    _put(document, _parent_of(name, fields), _value(values[name], chance))
+                    _put(document, _parent_of(name, fields), _value(values[name], chance, name in several))
         document["_id"] = f"b{number}"
         yield document
 
 
+def open_mapping(value: Any) -> Any:
+    """Return the mapping, or a part of it, with ISO dates allowed in every date field: documents here have them."""
+    if not isinstance(value, dict):
+        return value
+    opened = {key: open_mapping(item) for key, item in value.items()}
+    if opened.get("type") == "date" and "format" in opened:
+        opened["format"] += "||strict_date_optional_time"
+    return opened
+
+
 def _nested_object(
-    nested: str, names: list[str], values: dict[str, list[Any]], chance: random.Random
+    nested: str, names: list[str], values: dict[str, list[Any]], fields: dict[str, FieldType], chance: random.Random
 ) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name in names:
         value = _value(values[name], chance, arrays=False)
         if value is not None:
-            _put(made, name.removeprefix(nested + "."), value)
+            _put(made, _parent_of(name, fields).removeprefix(nested + "."), value)
     return made
 
 
-def _value(values: list[Any], chance: random.Random, arrays: bool = True) -> Any:
+def _value(values: list[Any], chance: random.Random, arrays: bool) -> Any:
     kind = chance.random()
     if kind < 0.12:
         return None
@@ -74,7 +92,7 @@ def _literals(gold: Any) -> dict[str, list[Any]]:
         bag = found.setdefault(name, [])
         for literal in value if isinstance(value, list) else [value]:
             if literal is not None:
-                bag.append(literal.replace("*", "x").replace("?", "y") if clause == "wildcard" else literal)
+                bag.append(str(literal).replace("*", "x").replace("?", "y") if clause == "wildcard" else literal)
     return found
 
 
@@ -93,6 +111,9 @@ def _leaves(value: Any) -> Iterator[tuple[str, str, Any]]:
                     if isinstance(literal, dict):
                         literal = literal.get("value", literal.get("query"))
                     yield clause, name, literal
+        elif clause == "multi_match" and isinstance(inner, dict) and isinstance(inner.get("fields"), list):
+            for name in inner["fields"]:
+                yield clause, name.split("^")[0], inner.get("query")
         elif clause == "range" and isinstance(inner, dict) and "field" not in inner:
             for name, bounds in inner.items():
                 if isinstance(bounds, dict):
@@ -108,32 +129,35 @@ def _near(literals: list[Any], kind: str) -> list[Any]:
         return [value for number in numbers for value in (number, number - step, number + step)] + [
             numbers[0] + 1000 * step
         ]
-    if kind == "date":
-        dates = [date for literal in literals if (date := _date(literal))] or [datetime(2010, 6, 15)]
-        steps = (timedelta(0), timedelta(seconds=1), timedelta(seconds=-1), timedelta(days=1), timedelta(days=-1))
-        return [(date + step).isoformat() for date in dates for step in steps] + ["1950-01-01T00:00:00"]
+    if kind in ("date", "date_nanos"):
+        dates = [date for literal in literals if (date := moment(literal))] or [datetime(2010, 6, 15)]
+        return [near for date in dates for step in _STEPS if (near := _later(date, step))] + ["1950-01-01T00:00:00"]
     if kind == "boolean":
         return [True, False]
+    if kind == "ip":
+        return [*map(str, literals), "10.0.0.1", "192.168.255.254"]
     if kind == "geo_point":
         return [{"lat": 40.0, "lon": -75.0}, {"lat": 34.0, "lon": -118.0}]
     texts = [str(literal) for literal in literals] or ["alpha"]
     others = [word for text in texts for word in (text, f"{text} beta", text.split(" ")[0])]
-    return [*others, texts[0].lower(), "gamma"]
+    turned = [" ".join(reversed(text.split(" "))) for text in texts if " " in text]  # the words, but not the phrase
+    return [*others, *turned, texts[0].lower(), "gamma"]
 
 
 def _number(literal: Any, kind: str) -> Any:
     try:
-        return int(literal) if kind in _WHOLE else float(literal)
+        number = float(literal)
     except (TypeError, ValueError, OverflowError):
         return None
+    if not math.isfinite(number):
+        return None
+    return int(literal if isinstance(literal, int) else number) if kind in _WHOLE else number
 
 
-def _date(literal: Any) -> datetime | None:
-    text = str(literal).split("||")[0].rstrip("Z")
-    text = text if len(text) > 7 else {4: text + "-01-01", 7: text + "-01"}.get(len(text), text)
+def _later(date: datetime, step: timedelta) -> str | None:
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=None)
-    except ValueError:
+        return (date + step).isoformat()
+    except OverflowError:  # 9999-12-31 has no day after
         return None
 
 
@@ -141,6 +165,12 @@ def _parent_of(name: str, fields: dict[str, FieldType]) -> str:
     """A multi-field such as `title.keyword` is filled through its parent."""
     parent = name.rpartition(".")[0]
     return parent if parent in fields and fields[parent].type != "nested" else name
+
+
+def _has_list(value: Any, path: str) -> bool:
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return isinstance(value, list)
 
 
 def _put(document: dict[str, Any], path: str, value: Any) -> None:

@@ -2,19 +2,24 @@
 
 Two bodies with the same form return the same answer; the converse does not hold. Rules:
 
-1. `aggregations` is `aggs`; aggregation names are replaced by their content's order; presentation keys are dropped.
-2. Shorthand is long form: `{"term": {f: v}}` → `{"term": {f: {"value": v}}}`, `"sort": "f"` → `[{f: {"order": "asc"}}]`.
+1. `aggregations` is `aggs`, a sorted list without names; a name stays where an `order`, a `buckets_path` or a
+   `bucket_sort` refers to it. Presentation keys are dropped.
+2. Shorthand is long form: `{"term": {f: v}}` → `{"term": {f: {"value": v}}}`, `"sort": "f"` →
+   `[{f: {"order": "asc"}}]`.
 3. Defaults are dropped (operator or, boost 1, slop 0, from 0, size 10, terms size 10, …).
-4. `bool`: a single clause is a list; lists are sorted, repeats dropped; a `bool` inside a `filter` or `must` that only
-   has the same list is flattened; a bool of one `must` or `filter` is that clause where scores do not count.
+4. `bool`: a single clause is a list; lists are sorted; repeats are dropped where they do not count, as in a `filter`;
+   a `bool` inside a `filter` or `must` that only has the same list is flattened; a bool of one `must` or `filter` is
+   that clause where scores do not count.
 5. Values have the type of their field: `"3"` → 3 on numbers, 3 → `"3"` on keywords.
-6. Where scores cannot be seen (a sort other than by score, or size 0) `must` is `filter`; one-element `terms` is `term`;
+6. Where scores cannot be seen (a sort without the score, or size 0) `must` is `filter`; one-element `terms` is `term`;
    `match` on a field that is not text is `term`.
 """
 
 import json
+import re
 from typing import Any
 
+from thriftune.tasks.query_dsl.bodies import aggs_of, sorts_of
 from thriftune.tasks.query_dsl.mapping import FieldType, fields_of
 
 _VALUE = {"term": "value", "prefix": "value", "wildcard": "value", "regexp": "value", "fuzzy": "value"}
@@ -23,7 +28,11 @@ _DEFAULTS: dict[str, Any] = {
     **{"operator": "or", "boost": 1, "slop": 0, "prefix_length": 0, "max_expansions": 50, "lenient": False},
     **{"fuzzy_transpositions": True, "zero_terms_query": "none", "case_insensitive": False, "time_zone": "UTC"},
 }
-_PRESENTATION = {"highlight", "timeout", "explain", "track_scores", "track_total_hits", "version", "_source", "fields"}
+_PRESENTATION = {
+    *("highlight", "timeout", "explain", "track_scores", "track_total_hits", "version", "_source", "fields"),
+    *("stored_fields", "docvalue_fields", "seq_no_primary_term", "profile", "stats"),
+}
+_ANALYSED = {"text", "search_as_you_type", "match_only_text"}
 _LISTS = ("must", "filter", "should", "must_not")
 
 
@@ -35,40 +44,42 @@ def form(body: dict[str, Any], mapping: dict[str, Any]) -> str:
 def canonical(body: dict[str, Any], mapping: dict[str, Any]) -> dict[str, Any]:
     """Return the canonical form of a body that the engine accepts."""
     fields = fields_of(mapping)
-    scored = not (body.get("size") == 0 or _sorts(body))
+    aggs, sorts = aggs_of(body), _sorts(body)
     out: dict[str, Any] = {}
     if "query" in body:
-        query = _query(body["query"], fields, scored)
+        query = _query(body["query"], fields, _scored(body, sorts))
         if query != {"match_all": {}}:
             out["query"] = query
-    aggs = body.get("aggs") or body.get("aggregations")
     if aggs:
-        out["aggs"] = _aggs(aggs, fields)
-    if _sorts(body):
-        out["sort"] = [_sort(entry) for entry in _list(body["sort"])]
+        out["aggs"] = _aggs(aggs, fields, _referred(aggs))
+    if sorts:
+        out["sort"] = sorts
     for key, value in body.items():
-        if key not in ("query", "aggs", "aggregations", "sort", *_PRESENTATION) and (key, value) not in (
-            ("from", 0),
-            ("size", 10),
-        ):
+        if key not in ("query", "aggs", "aggregations", "sort", *_PRESENTATION) and (key, value) != ("from", 0):
             out[key] = value
+    if not aggs and out.get("size") == 10:  # beside aggregations a size says that documents are wanted too
+        del out["size"]
     return out
 
 
-def _sorts(body: dict[str, Any]) -> bool:
-    sort = body.get("sort")
-    return bool(sort) and sort not in ("_score", ["_score"], [{"_score": "desc"}], [{"_score": {"order": "desc"}}])
+def _scored(body: dict[str, Any], sorts: list[dict[str, Any]]) -> bool:
+    """Whether scores show in the answer: in the order, in what is kept, or in an aggregation of best hits."""
+    hidden = body.get("size") == 0 or (sorts and not any("_score" in entry for entry in sorts))
+    return not hidden or "min_score" in body or "top_hits" in json.dumps(aggs_of(body))
 
 
-def _sort(entry: Any) -> dict[str, Any]:
-    if isinstance(entry, str):
-        return {entry: {"order": "desc" if entry == "_score" else "asc"}}
-    ((name, value),) = entry.items()
-    value = {"order": value} if isinstance(value, str) else dict(value)
-    value.setdefault("order", "asc")
+def _sorts(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the sort as a list of `{field: {order, …}}`; empty where it is the default, the score."""
+    sorts = [{name: _sort(name, how)} for entry in sorts_of(body) for name, how in entry.items()]
+    return [] if sorts == [{"_score": {"order": "desc"}}] else sorts
+
+
+def _sort(name: str, given: Any) -> dict[str, Any]:
+    value: dict[str, Any] = {"order": given} if isinstance(given, str) else dict(given)
+    value["order"] = str(value.get("order", "desc" if name == "_score" else "asc")).lower()
     if value.get("missing") == "_last":
         del value["missing"]
-    return {name: value}
+    return value
 
 
 def _query(query: Any, fields: dict[str, FieldType], scored: bool) -> Any:
@@ -100,12 +111,7 @@ def _leaf(clause: str, inner: Any, fields: dict[str, FieldType], scored: bool) -
     key = _VALUE.get(clause) or _QUERY[clause]
     value = _without_defaults(value if isinstance(value, dict) else {key: value})
     kind = fields[name].type if name in fields else "text"
-    if (
-        clause in ("match", "match_phrase")
-        and kind not in ("text", "search_as_you_type")
-        and set(value) == {"query"}
-        and not scored
-    ):
+    if clause in ("match", "match_phrase") and kind not in _ANALYSED and set(value) == {"query"} and not scored:
         clause, key, value = "term", "value", {"value": value["query"]}
     if key in value and clause in ("term", "match"):
         value[key] = _typed(value[key], kind)
@@ -149,9 +155,12 @@ def _bool(inner: dict[str, Any], fields: dict[str, FieldType], scored: bool) -> 
         rest["minimum_should_match"] = 1
         if not lists.get("must") and not lists["filter"]:
             del rest["minimum_should_match"]
-    kept = {name: _sorted(items) for name, items in lists.items() if items}
+    counted = {"must", "should"} if scored or "minimum_should_match" in rest else set()
+    kept = {name: _sorted(items, repeats=name in counted) for name, items in lists.items() if items}
+    if not scored:
+        rest.pop("boost", None)
     if not kept:
-        return {"match_all": {}}
+        return {"match_all": {"boost": rest["boost"]} if "boost" in rest else {}}
     if not rest and not scored and set(kept) == {"filter"} and len(kept["filter"]) == 1:
         return kept["filter"][0]
     if not rest and set(kept) == {"must"} and len(kept["must"]) == 1:
@@ -171,30 +180,42 @@ def _flat(items: list[Any], name: str) -> list[Any]:
     return out
 
 
-def _aggs(aggs: dict[str, Any], fields: dict[str, FieldType]) -> Any:
-    if any(
-        "buckets_path" in json.dumps(spec) or ('"order": {' in json.dumps(spec) and "_" not in str(spec))
-        for spec in aggs.values()
-    ):
-        return aggs  # names are referred to, so they have a meaning
+def _aggs(aggs: dict[str, Any], fields: dict[str, FieldType], referred: set[str]) -> Any:
     specs = []
-    for spec in aggs.values():
-        out = {}
+    for name, spec in aggs.items():
+        out = {"name": name} if name in referred else {}
         for key, value in spec.items():
             if key in ("aggs", "aggregations"):
-                out["aggs"] = value if _refers(spec, value) else _aggs(value, fields)
+                out["aggs"] = _aggs(value, fields, referred)
             elif key == "filter":
                 out[key] = _query(value, fields, False)
             elif key != "meta":
                 out[key] = _aggregation(key, value)
         specs.append(out)
-    return _sorted(specs)
+    return _sorted(specs, repeats=True)
 
 
-def _refers(spec: dict[str, Any], inner: dict[str, Any]) -> bool:
-    """Whether the outer aggregation orders by an inner one, by name."""
-    order = json.dumps([value.get("order") for value in spec.values() if isinstance(value, dict)])
-    return any(f'"{name}' in order for name in inner)
+def _referred(aggs: dict[str, Any]) -> set[str]:
+    """Return the names that an `order`, a `buckets_path` or a `bucket_sort` anywhere in the tree refers to."""
+    names: set[str] = set()
+    for spec in aggs.values():
+        names |= _referred(aggs_of(spec))
+        for kind, value in spec.items():
+            if kind not in ("aggs", "aggregations", "meta") and isinstance(value, dict):
+                entries = [value.get("order"), value.get("buckets_path"), kind == "bucket_sort" and value.get("sort")]
+                names |= {part for path in _paths(entries) for part in re.split(r"[>.\[\]]", path)}
+    return names
+
+
+def _paths(value: Any) -> list[str]:
+    """Paths in a reference: itself, the keys of `{path: direction}`, the values of `{variable: path}`."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [path for item in value for path in _paths(item)]
+    if isinstance(value, dict):
+        return [*value, *(path for item in value.values() for path in _paths(item))]
+    return []
 
 
 def _aggregation(kind: str, value: Any) -> Any:
@@ -231,8 +252,9 @@ def _typed(value: Any, kind: str) -> Any:
     return value
 
 
-def _sorted(items: list[Any]) -> list[Any]:
-    return [json.loads(text) for text in sorted({json.dumps(item, sort_keys=True) for item in items})]
+def _sorted(items: list[Any], repeats: bool = False) -> list[Any]:
+    texts = [json.dumps(item, sort_keys=True) for item in items]
+    return [json.loads(text) for text in sorted(texts if repeats else set(texts))]
 
 
 def _list(value: Any) -> list[Any]:

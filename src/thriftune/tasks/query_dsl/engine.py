@@ -42,8 +42,17 @@ class Engine:
         self.url = url
         self._client = OpenSearch(hosts=[url], http_auth=auth, timeout=timeout_seconds, max_retries=0)
 
-    def load(self, index: str, mapping: dict[str, Any], documents: Iterable[dict[str, Any]]) -> int:
-        """Create `index` anew and fill it; return the number of documents."""
+    def load(
+        self, index: str, mapping: dict[str, Any], documents: Iterable[dict[str, Any]], strict: bool = True
+    ) -> int:
+        """Create `index` anew and fill it; return the number of documents sent.
+
+        Args:
+            strict: a document that the mapping refuses is an error; otherwise it is left out.
+
+        Raises:
+            EngineError: the mapping or, if `strict`, a document is refused; names the document.
+        """
         with self._talking():
             if self._client.indices.exists(index=index):
                 self._client.indices.delete(index=index)
@@ -54,10 +63,10 @@ class Engine:
             batch.append(document)
             count += 1
             if len(batch) == _BULK_DOCUMENTS:
-                self._bulk(index, batch)
+                self._bulk(index, batch, strict)
                 batch = []
         if batch:
-            self._bulk(index, batch)
+            self._bulk(index, batch, strict)
         with self._talking():
             self._client.indices.refresh(index=index)
         return count
@@ -92,7 +101,7 @@ class Engine:
                 raise EngineError(f"{self.url} refuses the credentials (HTTP {error.status_code})") from error
             raise _BadBatch(_refusal(error.info)) from error
 
-    def _bulk(self, index: str, documents: list[dict[str, Any]]) -> None:
+    def _bulk(self, index: str, documents: list[dict[str, Any]], strict: bool) -> None:
         lines = []
         for document in documents:
             source = {key: value for key, value in document.items() if key != "_id"}
@@ -100,7 +109,7 @@ class Engine:
             lines.append(json.dumps(source))
         with self._talking():
             reply = self._client.bulk(index=index, body="\n".join(lines) + "\n")
-        if reply["errors"]:
+        if strict and reply["errors"]:
             bad = next(item["index"] for item in reply["items"] if "error" in item["index"])
             raise EngineError(f"index {index}, document {bad['_id']}: {bad['error']['reason']}")
 

@@ -6,10 +6,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FieldType:
-    """One field of an index: its type, and the nested object it lies in (`""` for none)."""
+    """One field of an index: its type, the nested object it lies in and a date format of its own (`""` for none)."""
 
     type: str
     nested: str = ""
+    format: str = ""
 
 
 def fields_of(mapping: dict[str, Any]) -> dict[str, FieldType]:
@@ -27,7 +28,7 @@ def _walk(properties: dict[str, Any], parent: str, nested: str) -> list[tuple[st
                 rows.append((path, FieldType("nested", nested)))
             rows += _walk(spec["properties"], path + ".", inner)
         else:
-            rows.append((path, FieldType(spec.get("type", "object"), nested)))
+            rows.append((path, FieldType(spec.get("type", "object"), nested, spec.get("format", ""))))
         for sub, subspec in spec.get("fields", {}).items():
             rows.append((f"{path}.{sub}", FieldType(subspec["type"], nested)))
     return rows

@@ -14,6 +14,7 @@ from thriftune.runs import content_id
 from thriftune.tasks.query_dsl import answers, bodies, boundary, canonical
 from thriftune.tasks.query_dsl.bodies import Fault
 from thriftune.tasks.query_dsl.collections import Collection
+from thriftune.tasks.query_dsl.dates import freeze
 from thriftune.tasks.query_dsl.engine import Engine, Refusal
 from thriftune.tasks.query_dsl.lint import lint
 from thriftune.tasks.query_dsl.mapping import fields_of, instructions
@@ -31,9 +32,16 @@ class _Gold:
 
 @dataclass
 class QueryDsl:
-    """Judges bodies on one engine that holds the collections. See `build` for making one from a recipe."""
+    """Judges bodies. See `tasks.build` for making one from a recipe.
+
+    Attributes:
+        engine: holds the collections and is only searched.
+        sandbox: where document sets made for one judgement live; may be the same engine.
+        robust: whether predictions that match are also judged on boundary documents.
+    """
 
     engine: Engine
+    sandbox: Engine
     collections: dict[str, Collection]
     robust: bool = True
     _resources: ExitStack = field(default_factory=ExitStack)
@@ -56,8 +64,9 @@ class QueryDsl:
         return () if isinstance(body, Fault) else bodies.families(body)
 
     def tidy(self, label: str) -> str:
-        """Return the body as compact JSON; its clauses stay as the teacher wrote them."""
-        return json.dumps(json.loads(label), separators=(",", ":"), ensure_ascii=False)
+        """Return the body as compact JSON, its clauses as the teacher wrote them; a text that is no body stays."""
+        body = bodies.parse(label)
+        return label if isinstance(body, Fault) else json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
     def check(self, question: Question, label: str) -> Verdict:
         """Run a body on the real documents: `valid`, the fault, and whether it finds nothing."""
@@ -65,7 +74,7 @@ class QueryDsl:
         prepared = self._prepare(collection, label)
         if isinstance(prepared, Fault):
             return _bad(question, prepared)
-        answer = self._ask(question.collection, [prepared])[0]
+        answer = _ask(self.engine, question.collection, [prepared])[0]
         if isinstance(answer, Fault):
             return _bad(question, answer)
         return Verdict(question_id=question.id, valid=True, gold_empty=answer.empty, result=answer.summary())
@@ -80,7 +89,7 @@ class QueryDsl:
         prepared = self._prepare(collection, predicted)
         if isinstance(prepared, Fault):
             return _bad(question, prepared, base)
-        answer = self._ask(question.collection, [prepared])[0]
+        answer = _ask(self.engine, question.collection, [prepared])[0]
         if isinstance(answer, Fault):
             return _bad(question, answer, base)
         match = answers.same(known.answer, answer)
@@ -90,7 +99,7 @@ class QueryDsl:
             valid=True,
             fault="" if match else "wrong_result",
             detail="" if match else answers.difference(known.answer, answer),
-            exact=predicted.strip() == gold.strip(),
+            exact=self.tidy(predicted) == self.tidy(gold),
             canonical=canonical.form(prepared, collection.mapping) == canonical.form(known.body, collection.mapping),
             execution_match=match,
             robust_match=robust if self.robust else None,
@@ -115,7 +124,9 @@ class QueryDsl:
         body = bodies.parse(text)
         if isinstance(body, Fault):
             return body
-        return lint(body, fields_of(collection.mapping)) or bodies.freeze(body, collection.now)
+        fields = fields_of(collection.mapping)
+        formats = {name: field.format for name, field in fields.items() if field.format}
+        return lint(body, fields) or freeze(body, collection.now, formats)
 
     def _gold(self, name: str, collection: Collection, gold: str) -> _Gold | Fault:
         key = (name, gold)
@@ -124,26 +135,19 @@ class QueryDsl:
             if isinstance(body, Fault):
                 self._golds[key] = body
             else:
-                answer = self._ask(name, [body])[0]
+                answer = _ask(self.engine, name, [body])[0]
                 self._golds[key] = answer if isinstance(answer, Fault) else _Gold(body, answer)
         return self._golds[key]
-
-    def _ask(self, index: str, asked: list[dict[str, Any]]) -> list[answers.Answer | Fault]:
-        replies = self.engine.search(index, [answers.request(body) for body in asked])
-        return [
-            Fault(reply.kind, reply.reason) if isinstance(reply, Refusal) else answers.read(body, reply)
-            for body, reply in zip(asked, replies, strict=True)
-        ]
 
     def _same_on_boundary(self, name: str, collection: Collection, gold: _Gold, predicted: dict[str, Any]) -> bool:
         seed = content_id(gold.body)
         index = f"thriftune-boundary-{seed}"
         documents = boundary.documents(gold.body, collection.mapping, self._sample(name, collection), seed)
-        self.engine.load(index, collection.mapping, documents)
+        self.sandbox.load(index, boundary.open_mapping(collection.mapping), documents, strict=False)
         try:
-            expected, got = self._ask(index, [gold.body, predicted])
+            expected, got = _ask(self.sandbox, index, [gold.body, predicted])
         finally:
-            self.engine.drop(index)
+            self.sandbox.drop(index)
         if isinstance(expected, Fault) or isinstance(got, Fault):
             return isinstance(expected, Fault) and isinstance(got, Fault)
         return answers.same(expected, got)
@@ -153,6 +157,25 @@ class QueryDsl:
             every = list(islice(collection.documents(), 2000))
             self._samples[name] = random.Random(name).sample(every, min(_SAMPLE, len(every)))
         return self._samples[name]
+
+
+def _ask(engine: Engine, index: str, asked: list[dict[str, Any]]) -> list[answers.Answer | Fault]:
+    """Send each body as it stands, whose refusal is the body's, and the request that its answer is read from."""
+    replies = engine.search(index, [sent for body in asked for sent in (body, answers.request(body))])
+    return [
+        _answer(body, as_it_stands, reply)
+        for body, as_it_stands, reply in zip(asked, replies[::2], replies[1::2], strict=True)
+    ]
+
+
+def _answer(
+    body: dict[str, Any], as_it_stands: dict[str, Any] | Refusal, reply: dict[str, Any] | Refusal
+) -> answers.Answer | Fault:
+    if isinstance(as_it_stands, Refusal):
+        return Fault(as_it_stands.kind, as_it_stands.reason)
+    if isinstance(reply, Refusal):
+        return Fault(reply.kind, reply.reason)
+    return answers.read(body, reply)
 
 
 def _bad(question: Question, fault: Fault, base: dict[str, Any] | None = None) -> Verdict:

@@ -1,0 +1,205 @@
+"""The page stands alone, shows what people wrote as text, and has a dash where there is no figure."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from thriftune.errors import InputError
+from thriftune.records import Prediction, Question, Verdict
+from thriftune.report.curves import loss_curves
+from thriftune.report.stage import report
+from thriftune.report.text import summary
+from thriftune.runs import Run, write_json, write_records, write_text
+
+CELL = {"value": 0.5, "low": 0.25, "high": 0.75, "n": 2}
+EVIL = """<script>alert('x')</script> & "quotes" <img src=x onerror=alert(1)> | pipe"""
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes, table rows and text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: dict[str, list[str]] = {}
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self._cell = False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            self.attributes.setdefault(name, []).append(value or "")
+        if tag == "tr":
+            self.rows.append([])
+        self._cell = tag in ("td", "th")
+        if self._cell:
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        self._cell = False
+
+    def handle_data(self, data):
+        self.text += data
+        if self._cell:
+            self.rows[-1][-1] += data
+
+    def row(self, title: str) -> list[str]:
+        return next(row[1:] for row in self.rows if row and row[0] == title)
+
+
+def prediction(identity: str, text: str = "which?") -> Prediction:
+    question = Question(id=identity, collection="films", text=text, meaning=identity)
+    return Prediction(question=question, gold="{gold}", text=f"written {text}", tokens=3, seconds=0.1)
+
+
+def handmade(folder, scores: dict, stages: dict | None = None, text: str = "which?", metrics: list = ()) -> Run:
+    write_json(folder / "manifest.json", {"stages": stages or {}, "name": "hand & made", "version": "0.0.1"})
+    write_json(folder / "scores.json", scores)
+    write_records(folder / "predictions.jsonl", [prediction("a", text), prediction("b"), prediction("c")])
+    verdicts = [
+        Verdict(question_id="a", valid=False, fault="invalid", detail=f"no {text}", gold_result=text, result=text),
+        Verdict(question_id="b", valid=True, execution_match=True, gold_result="2 matches", result="2 matches"),
+        Verdict(question_id="c", valid=False, fault="unsupported", execution_match=None),
+    ]
+    write_records(folder / "verdicts.jsonl", verdicts)
+    if metrics:
+        write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in metrics))
+    return Run(folder)
+
+
+def page(run: Run) -> Page:
+    report(run)
+    return Page(run.path("report.html").read_text(encoding="utf-8"))
+
+
+SCORES = {
+    "base": {"unsupported": 0, "execution_match": {**CELL, "value": 0.0, "low": 0.0, "high": 0.6577}, "faults": {}},
+    "tuned": {
+        "unsupported": 1,
+        "execution_match": CELL,
+        "label_loss": {"value": 0.1234, "low": 0.1, "high": 0.15, "n": 2},
+        "faults": {"invalid": 1},
+        "families": {"term": {"value": 0.5, "n": 2}},
+        "seconds_per_answer": 0.25,
+        "peak_bytes": 1_500_000_000,
+    },
+}
+METRICS = [{"step": n, "label_loss": 2 / n, "rationale_loss": 3 / n, "valid_label_loss": 1.0} for n in range(1, 30)]
+
+
+def test_the_page_is_one_file_that_asks_for_nothing(tmp_path):
+    run = handmade(tmp_path, SCORES, metrics=METRICS)
+    html = page(run)
+    source = run.path("report.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?:|//\w|url\(|@import", source)
+    assert not set(html.attributes) & {"src", "href", "srcset", "action", "data", "poster"}
+    assert not set(html.tags) & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    assert "svg" in html.tags and "polyline" in html.tags
+
+
+def test_what_people_and_models_wrote_is_shown_as_text(tmp_path):
+    run = handmade(tmp_path, SCORES, text=EVIL)
+    html = page(run)
+    assert not set(html.tags) & {"script", "img"} and "onerror" not in html.attributes
+    assert html.text.count(EVIL) == 5, "question, answer, both results and the fault's detail, whole"
+    assert "hand & made" in html.text
+
+
+def test_figures_are_shown_with_their_intervals(tmp_path):
+    html = page(handmade(tmp_path, SCORES))
+    assert html.rows[0] == ["2 test questions", "base", "tuned"]
+    assert html.row("execution match") == ["0.0 % [0.0, 65.8]", "50.0 % [25.0, 75.0]"]
+    assert html.row("answers that could not be judged") == ["0", "1"], "left out of the rates, so told"
+    assert html.row("invalid") == ["0", "1"], "the base was judged and had no such fault: that is a true 0"
+    assert html.row("term") == ["2", "–", "50 %"]
+
+
+def test_a_missing_figure_is_a_dash_and_never_0(tmp_path):
+    html = page(handmade(tmp_path, {"base": {"unsupported": 3}, "tuned": SCORES["tuned"]}))
+    assert html.row("execution match") == ["–", "50.0 % [25.0, 75.0]"]
+    assert html.row("robust execution match") == ["–", "–"]
+    assert html.row("label loss") == ["–", "0.123 [0.100, 0.150]"] and html.row("rationale loss") == ["–", "–"]
+    assert html.row("seconds per answer, in batches") == ["–", "0.25"] and html.row("tokens per second") == ["–", "–"]
+    assert html.row("peak memory, GB") == ["–", "1.50"]
+    assert html.row("invalid") == ["–", "1"], "nothing of the base was judged"
+    for title, cells in [
+        ("lessons kept / rejected", "– / –"),
+        ("teacher", "–"),
+        ("train / valid / test", "– / – / –"),
+        ("pairs that straddle the split", "–"),
+        ("modality, precision", "–, –"),
+        ("trainable / all parameters", "– / –"),
+        ("optimizer steps", "–"),
+        ("supervised tokens per second", "–"),
+        ("peak memory of training, GB", "–"),
+        *((f"seconds: {stage}", "–") for stage in ("teach", "dataset", "train", "evaluate")),
+    ]:
+        assert html.row(title) == [cells]
+
+
+def test_what_a_run_took_comes_from_its_manifest(tmp_path):
+    stages = {
+        "teach": {"seconds": 12.4, "figures": {"kept": 9, "rejected": {"not_json": 1, "invalid": 2}}},
+        "dataset": {"figures": {"train": 7, "valid": 0, "test": 2, "leaks": 0}},
+        "train": {"figures": {"parameters": 134515008, "trainable_parameters": 0}},
+    }
+    html = page(handmade(tmp_path, SCORES, stages))
+    assert html.row("lessons kept / rejected") == ["9 / 3"]
+    assert html.row("train / valid / test") == ["7 / 0 / 2"] and html.row("pairs that straddle the split") == ["0"]
+    assert html.row("trainable / all parameters") == ["0 / 134,515,008"]
+    assert html.row("seconds: teach") == ["12"]
+
+
+def test_the_markdown_has_the_same_table(tmp_path):
+    run = handmade(tmp_path, SCORES)
+    report(run)
+    text = run.path("report.md").read_text(encoding="utf-8")
+    assert "| execution match | 0.0 % [0.0, 65.8] | 50.0 % [25.0, 75.0] |" in text
+    assert "| robust execution match | – | – |" in text
+
+
+def test_right_and_wrong_are_told_apart_and_the_unjudged_is_neither(tmp_path):
+    run = handmade(tmp_path, SCORES)
+    assert report(run) == {"examples": 2}
+
+
+def test_the_summary_shows_the_table_and_where_things_are(tmp_path):
+    run = handmade(tmp_path, SCORES)
+    report(run)
+    lines = summary(run, scored=True).splitlines()
+    assert re.fullmatch(r"2 test questions +base +tuned", lines[0])
+    assert f"report    {run.path('report.html')}" in lines
+
+
+@pytest.mark.parametrize("name", ["scores.json", "predictions.jsonl", "verdicts.jsonl"])
+@pytest.mark.parametrize("damage", ["missing", "damaged"])
+def test_a_missing_or_damaged_file_is_named(tmp_path, name, damage):
+    run = handmade(tmp_path, SCORES)
+    if damage == "missing":
+        run.path(name).unlink()
+    else:
+        run.path(name).write_text("[3\n")
+    with pytest.raises(InputError, match=re.escape(str(run.path(name)))):
+        report(run)
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        [],
+        [{"step": 1, "label_loss": 1.0}],
+        [{"step": 1}, {"step": 2}],
+        [{"step": 1, "label_loss": 0.0}, {"step": 2, "label_loss": 0.0}],
+    ],
+)
+def test_curves_need_two_points_above_0(metrics):
+    assert loss_curves(metrics) == ""
+
+
+def test_label_only_has_no_rationale_curve():
+    svg = loss_curves([{"step": n, "label_loss": 2 / n} for n in range(1, 9)])
+    assert svg.count("<polyline") == 1 and "rationale" not in svg

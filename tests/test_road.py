@@ -1,0 +1,119 @@
+"""The whole road through the command line with a tiny real student, the real engine and real lessons."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from thriftune.runs import read_lines
+from thriftune.testing import tiny
+
+RECIPE = """
+name: tiny
+task:
+  collections:
+    films: {{mapping: mapping.json, documents: documents.jsonl}}
+teacher:
+  lessons: [lessons.jsonl]
+dataset: {{test: 0.3, valid: 0.1}}
+student: {{model: {student}}}
+train:
+  {{modality: {modality}, rank: 4, batch: 4, epochs: 2, learning_rate: 1.0e-3, precision: fp32,
+    checkpoint_minutes: 0.0001}}
+evaluate: {{max_new_tokens: 16, bootstrap: 200}}
+"""
+GENRES = ["Horror", "Comedy", "Drama", "War", "Crime", "Family", "Western", "Musical", "Mystery", "Sport"]
+
+
+def write_inputs(folder: Path, kind: str = "causal", modality: str = "full") -> Path:
+    student = tiny.save(folder / "student", kind)
+    (folder / "recipe.yaml").write_text(RECIPE.format(student=student, modality=modality))
+    mapping = {"mappings": {"properties": {"genre": {"type": "keyword"}, "year": {"type": "integer"}}}}
+    (folder / "mapping.json").write_text(json.dumps(mapping))
+    documents = [{"genre": genre, "year": 1990 + n} for n, genre in enumerate(GENRES * 2)]
+    (folder / "documents.jsonl").write_text("".join(json.dumps(d) + "\n" for d in documents))
+    lessons = [
+        {
+            "id": f"l{n}",
+            "collection": "films",
+            "questions": [f"which films are of the kind {genre}?", f"{genre} please, {n} times asked"],
+            "response": f"<rationale>{genre} is an exact term on genre.</rationale>"
+            f'<answer>{{"query":{{"term":{{"genre":"{genre}"}}}}}}</answer>',
+        }
+        for n, genre in enumerate(GENRES)
+    ]
+    (folder / "lessons.jsonl").write_text("".join(json.dumps(lesson) + "\n" for lesson in lessons))
+    return folder
+
+
+def thriftune(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "thriftune.cli", *words]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, env=environment)
+
+
+@pytest.mark.parametrize(("kind", "modality"), [("causal", "lora"), ("seq2seq", "full")])
+def test_one_command_travels_the_road_and_a_second_does_nothing_again(tmp_path, kind, modality):
+    folder = write_inputs(tmp_path, kind, modality)
+    first = thriftune(folder, "run", "recipe.yaml")
+    assert first.returncode == 0, first.stderr
+    run = folder / "runs" / "tiny"
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert {name: stage["status"] for name, stage in manifest["stages"].items()} == dict.fromkeys(
+        ("teach", "dataset", "train", "evaluate", "report"), "done"
+    )
+    figures = manifest["stages"]["train"]["figures"]
+    assert figures["steps"] == 6 and figures["peak_bytes"] > 0 and figures["trainable_parameters"] > 0
+    scores = json.loads((run / "scores.json").read_text())
+    for who in ("base", "tuned"):
+        cell = scores[who]["execution_match"]
+        assert cell["n"] == 3 and 0 <= cell["low"] <= cell["value"] <= cell["high"] <= 1
+        assert scores[who]["label_loss"]["value"] > 0 and scores[who]["rationale_loss"]["n"] == 3
+    assert scores["tuned"]["label_loss"]["value"] < scores["base"]["label_loss"]["value"], (
+        "two epochs must lower the loss"
+    )
+    assert "report.html" in first.stdout and "execution match" in first.stdout
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in run.rglob("*")
+        if path.is_file() and path.name not in ("manifest.json", ".lock")
+    }
+    second = thriftune(folder, "run", "recipe.yaml")
+    assert second.returncode == 0 and second.stderr.count("not done again") == 5
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_changed_key_repeats_only_what_depends_on_it(tmp_path):
+    folder = write_inputs(tmp_path)
+    assert thriftune(folder, "run", "recipe.yaml").returncode == 0
+    again = thriftune(folder, "run", "recipe.yaml", "evaluate.max_new_tokens=8")
+    assert again.returncode == 0 and again.stderr.count("not done again") == 3, again.stderr
+
+
+def test_a_training_killed_by_force_goes_on_where_it_was(tmp_path):
+    folder = write_inputs(tmp_path)
+    assert thriftune(folder, "run", "recipe.yaml", "--out", "whole").returncode == 0
+    command = [sys.executable, "-m", "thriftune.cli", "run", "recipe.yaml", "--out", "killed"]
+    process = subprocess.Popen(
+        command, cwd=folder, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    checkpoint = folder / "killed" / "checkpoint.safetensors"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = thriftune(folder, "run", "recipe.yaml", "--out", "killed")
+    assert done.returncode == 0, done.stderr
+    losses = {
+        name: [metric["loss"] for _, metric in read_lines(folder / name / "metrics.jsonl")]
+        for name in ("whole", "killed")
+    }
+    assert losses["whole"] == losses["killed"]
+    weights = [(folder / name / "model" / "model.safetensors").read_bytes() for name in ("whole", "killed")]
+    assert weights[0] == weights[1]
