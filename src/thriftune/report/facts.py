@@ -53,8 +53,10 @@ class Facts:
         return dict(self.manifest["stages"].get(stage, {}).get("figures", {}))
 
     def seconds(self, stage: str) -> float | None:
-        """Return how long a stage took."""
+        """Return how long a stage took; for training the steps of all its starts, not only of the last one."""
         value = self.manifest["stages"].get(stage, {}).get("seconds")
+        if stage == "train":
+            value = self.figures(stage).get("train_seconds", value)
         return None if value is None else float(value)
 
 
