@@ -175,11 +175,12 @@ def from_pretrained(name: str, kind: Kind, dtype: torch.dtype, quantization: Any
     extra = {"quantization_config": quantization} if quantization else {}
     _config(name)  # its message is better than what loading would say
     try:
-        model, info = auto.from_pretrained(
+        loaded: Any = auto.from_pretrained(
             model_path(name), dtype=dtype, use_safetensors=True, output_loading_info=True, **extra
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise StudentError(f"student.model {name!r} cannot be loaded: {_first_line(error)}") from error
+    model, info = loaded
     if info["missing_keys"]:  # transformers fills them with random numbers
         raise StudentError(f"student.model {name!r} lacks weights: {', '.join(sorted(info['missing_keys'])[:3])} …")
     return model
