@@ -127,21 +127,27 @@ def _why(error: Exception) -> str:
     return "not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deeply"
 
 
+def validated(kind: type[R], value: Any, path: Path, number: int) -> R:
+    """Return the value of line `number` of a file as a record.
+
+    Raises:
+        InputError: names file, line and field.
+    """
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"]) or "the line"
+        raise InputError(f"{path}:{number}: {where}: {fault['msg']}") from error
+
+
 def read_records(path: Path, kind: type[R]) -> list[R]:
     """Read a JSONL file of one kind of record.
 
     Raises:
         InputError: names file, line and field.
     """
-    records = []
-    for number, value in read_lines(path):
-        try:
-            records.append(kind.model_validate(value))
-        except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(str(part) for part in fault["loc"]) or "the line"
-            raise InputError(f"{path}:{number}: {where}: {fault['msg']}") from error
-    return records
+    return [validated(kind, value, path, number) for number, value in read_lines(path)]
 
 
 class Run:

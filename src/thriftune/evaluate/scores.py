@@ -22,8 +22,7 @@ def interval(values: Sequence[float], resamples: int, seed: int = 42) -> dict[st
     else:
         chance = random.Random(seed)
         means = sorted(sum(chance.choices(values, k=n)) / n for _ in range(resamples))
-        low, high = means[int(0.025 * resamples)], means[min(resamples - 1, int(0.975 * resamples))]
-        low, high = min(low, mean), max(high, mean)  # few resamples may all lie on one side
+        low, high = _percentiles(means, mean)
     return {"value": round(mean, 6), "low": round(low, 6), "high": round(high, 6), "n": n}
 
 
@@ -35,8 +34,7 @@ def ratio_interval(pairs: Sequence[tuple[float, int]], resamples: int, seed: int
 
     chance, value = random.Random(seed), ratio(pairs)
     ratios = sorted(ratio(chance.choices(pairs, k=len(pairs))) for _ in range(resamples))
-    low, high = ratios[int(0.025 * resamples)], ratios[min(resamples - 1, int(0.975 * resamples))]
-    low, high = min(low, value), max(high, value)
+    low, high = _percentiles(ratios, value)
     return {"value": round(value, 6), "low": round(low, 6), "high": round(high, 6), "n": len(pairs)}
 
 
@@ -71,6 +69,13 @@ def by_family(predictions: Sequence[Prediction], verdicts: Sequence[Verdict]) ->
         family: {"value": round(sum(values) / len(values), 6), "n": len(values)}
         for family, values in sorted(cells.items(), key=lambda item: -len(item[1]))
     }
+
+
+def _percentiles(resampled: list[float], value: float) -> tuple[float, float]:
+    """Return the 2.5th and 97.5th percentile of sorted resamples; few of them may all lie on one side of the value."""
+    count = len(resampled)
+    low, high = resampled[int(0.025 * count)], resampled[min(count - 1, int(0.975 * count))]
+    return min(low, value), max(high, value)
 
 
 def _wilson(rate: float, n: int) -> tuple[float, float]:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Protocol
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from thriftune.errors import InputError
 from thriftune.records import Question, Record
-from thriftune.runs import file_id, read_lines
+from thriftune.runs import file_id, read_lines, validated
 
 _DEMO = Path(__file__).parent.parent / "demo" / "lessons"
 
@@ -70,7 +70,7 @@ class RecordedTeacher:
         for path in self._paths:
             count = 0
             for number, value in read_lines(path, whole=True):
-                record = _recorded(path, number, value)
+                record = validated(Recorded, value, path, number)
                 if record.id in places:
                     raise InputError(f"{path}:{number}: id: {record.id!r} stands at {places[record.id]} already")
                 places[record.id] = f"{path}:{number}"
@@ -90,12 +90,3 @@ def _path(item: str) -> Path:
         known = ", ".join(f"demo:{found.stem}" for found in sorted(_DEMO.glob("*.jsonl")))
         raise InputError(f"teacher.lessons: there is no file {item!r}. Embedded ones: {known}")
     return path
-
-
-def _recorded(path: Path, number: int, value: object) -> Recorded:
-    try:
-        return Recorded.model_validate(value)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"]) or "the line"
-        raise InputError(f"{path}:{number}: {where}: {fault['msg']}") from error
