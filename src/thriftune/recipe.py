@@ -45,12 +45,14 @@ class Collection(Section):
 
     They are loaded into the embedded engine. With `engine.url` the index is on the server already, and the documents
     are a sample of it, from which document sets for robust execution match are made.
+    `spoken` says what people call a field's values (`{dest.code: {BUF: [Buffalo]}}`); variants of lessons use it.
     """
 
     demo: Literal["films", "flights"] | None = None
     mapping: Path | None = None
     documents: Path | None = None
     notes: dict[str, str] = {}
+    spoken: dict[str, dict[str, list[str]]] = {}
     now: str | None = None
 
     @model_validator(mode="after")
@@ -79,11 +81,16 @@ class Teacher(Section):
 
 
 class Dataset(Section):
-    """How lessons are split. Shares are of *meanings*, so paraphrases never straddle."""
+    """How lessons are split. Shares are of *meanings*, so paraphrases never straddle.
+
+    `variants` is how many variants of each training lesson are added: other values in question and label alike,
+    checked by running them, without a rationale.
+    """
 
     test: Annotated[float, Field(gt=0, lt=1)] = 0.12
     valid: Annotated[float, Field(ge=0, lt=1)] = 0.04
     near_duplicate: Share = 0.8
+    variants: Annotated[int, Field(ge=0)] = 0
     seed: int = 42
 
     @model_validator(mode="after")
@@ -105,6 +112,8 @@ class Train(Section):
 
     `label_weight` is w in `w·label loss + (1 − w)·rationale loss` (Hsieh et al. 2023, equation 3).
     `alpha` is `4 × rank` unless set (Marsh et al. 2026). `micro_tokens` bounds the tokens of one forward pass.
+    `vocabulary: domain` restricts training's softmax to tokens the task can produce (causal students; see
+    `train.vocabulary`).
     """
 
     objective: Literal["dss", "label_only"] = "dss"
@@ -125,6 +134,7 @@ class Train(Section):
     batch: PositiveInt = 8
     micro_tokens: PositiveInt = 4096
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    vocabulary: Literal["full", "domain"] = "full"
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 5.0
     validations: Annotated[int, Field(ge=0)] = 4
     seed: int = 42

@@ -70,10 +70,13 @@ def _teach(run: Run, recipe: Recipe, task: _Lazy) -> None:
 def _dataset(run: Run, recipe: Recipe, task: _Lazy) -> None:
     from thriftune.dataset.stage import make_dataset
 
-    identity = content_id(VERSION, dump_section(recipe.dataset), _files(run, "lessons.jsonl"))
+    values = _task_content(recipe) if recipe.dataset.variants else None
+    identity = content_id(VERSION, dump_section(recipe.dataset), values, _files(run, "lessons.jsonl"))
     progress = Progress("dataset")
     _told(
-        run, "dataset", run.stage("dataset", identity, ["dataset"], lambda: make_dataset(run, recipe.dataset, progress))
+        run,
+        "dataset",
+        run.stage("dataset", identity, ["dataset"], lambda: make_dataset(run, recipe.dataset, task, progress)),
     )
 
 

@@ -20,6 +20,7 @@ from thriftune.progress import Progress
 from thriftune.recipe import Dataset
 from thriftune.records import Lesson, Question
 from thriftune.runs import Run, read_records, write_records
+from thriftune.tasks.base import Task
 
 WORDS = ["which", "films", "are", "horror", "late", "Flights", "ümlaut", "?", "90s"]
 
@@ -172,15 +173,19 @@ def test_another_process_makes_the_same_split():
 # the stage
 
 
+def _no_task() -> Task:
+    raise AssertionError("a dataset without variants needs no engine")
+
+
 def make(folder, lessons: list[Lesson], **keys) -> dict:
     run = Run(folder)
     write_records(run.path("lessons.jsonl"), lessons)
-    return make_dataset(run, Dataset(**keys), Progress("dataset", io.StringIO()))
+    return make_dataset(run, Dataset(**keys), _no_task, Progress("dataset", io.StringIO()))
 
 
 def test_the_stage_writes_parts_and_a_card_that_counts_them(tmp_path):
     figures = make(tmp_path, [lesson(n) for n in range(50)], test=0.2, valid=0.1)
-    assert figures == {"train": 35, "valid": 5, "test": 10, "meanings": 50, "leaks": 0}
+    assert figures == {"train": 35, "valid": 5, "test": 10, "meanings": 50, "variants": 0, "leaks": 0}
     for name in ("train", "valid", "test"):
         assert len(read_records(tmp_path / "dataset" / f"{name}.jsonl", Lesson)) == figures[name]
     card = (tmp_path / "dataset" / "README.md").read_text()

@@ -14,7 +14,7 @@ def test_chunks_equal_the_plain_loss(monkeypatch, rows, chunk, frozen):
     targets, weights = torch.randint(0, 50, (rows,)), torch.rand(rows, dtype=torch.float64)
     expected_each = torch.nn.functional.cross_entropy(head(hidden), targets, reduction="none")
     expected = torch.autograd.grad(3 * (expected_each * weights).sum(), [hidden, *([] if frozen else [head.weight])])
-    total, each = cross_entropy.weighted_cross_entropy(hidden, head, targets, weights, torch.float64)
+    total, each = cross_entropy.weighted_cross_entropy(hidden, head.weight, targets, weights, torch.float64)
     got = torch.autograd.grad(3 * total, [hidden, *([] if frozen else [head.weight])])
     assert torch.allclose(each, expected_each)
     for ours, theirs in zip(got, expected, strict=True):
@@ -39,6 +39,6 @@ def test_no_more_logits_than_a_chunk_are_alive():
     hidden = torch.randn(4 * cross_entropy.CHUNK, 4, requires_grad=True)
     targets, weights = torch.zeros(len(hidden), dtype=torch.long), torch.ones(len(hidden))
     with Watch():
-        total, _ = cross_entropy.weighted_cross_entropy(hidden, head, targets, weights, torch.float32)
+        total, _ = cross_entropy.weighted_cross_entropy(hidden, head.weight, targets, weights, torch.float32)
         total.backward()
     assert largest == cross_entropy.CHUNK * 1000

@@ -1,17 +1,20 @@
 """Stage *dataset*: `lessons.jsonl` → `dataset/{train,valid,test}.jsonl` and a card, with a printed leak check."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from thriftune.dataset.split import Split, leaks, split
+from thriftune.dataset.vary import is_variant, vary
 from thriftune.errors import InputError
 from thriftune.progress import Progress
 from thriftune.recipe import Dataset
 from thriftune.records import Lesson
 from thriftune.runs import Run, read_records, write_records, write_text
+from thriftune.tasks.base import Task
 
 
-def make_dataset(run: Run, settings: Dataset, progress: Progress) -> dict[str, Any]:
+def make_dataset(run: Run, settings: Dataset, task: Callable[[], Task], progress: Progress) -> dict[str, Any]:
     """Split the lessons of a run; return figures for the manifest.
 
     Raises:
@@ -24,6 +27,9 @@ def make_dataset(run: Run, settings: Dataset, progress: Progress) -> dict[str, A
             f"{len(lessons)} lessons with {result.groups} meanings are too few to split: "
             "at least one meaning each for train and test is needed; add lessons or change dataset.test"
         )
+    if settings.variants:
+        progress.say(f"looking for {settings.variants} variants of each training lesson")
+        result.train.extend(vary(task(), result, settings, progress))
     found = leaks(result, settings.near_duplicate)
     for name, part in result.parts().items():
         write_records(run.path("dataset", f"{name}.jsonl"), part)
@@ -33,7 +39,8 @@ def make_dataset(run: Run, settings: Dataset, progress: Progress) -> dict[str, A
         f"{counts['train']} train, {counts['valid']} valid, {counts['test']} test from {result.groups} meanings; "
         f"leak check: {len(found)} pairs straddle"
     )
-    return {**counts, "meanings": result.groups, "leaks": len(found)}
+    variants = sum(is_variant(lesson) for lesson in result.train)
+    return {**counts, "meanings": result.groups, "variants": variants, "leaks": len(found)}
 
 
 def _card(result: Split, settings: Dataset, found: list[tuple[str, str, str]]) -> str:
@@ -51,6 +58,8 @@ def _card(result: Split, settings: Dataset, found: list[tuple[str, str, str]]) -
             "Questions with labels verified by execution and the rationales that lead to them.",
             f"Split by meaning with seed {settings.seed}: paraphrases, equal labels and questions with a similarity of",
             f"{settings.near_duplicate} or more stand in one part. Leak check: {len(found)} pairs straddle.",
+            f"{sum(map(is_variant, result.train))} of the training lessons are variants: the same with other values,",
+            "each run and found to hit something. They have no rationale.",
             "",
             "| part | lessons | meanings | label characters (mean) | rationale characters (mean) |",
             "|---|---|---|---|---|",

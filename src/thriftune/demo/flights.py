@@ -70,6 +70,43 @@ NOTES = {
     "plane.year": "built",
 }
 
+# What people call the values, for variants of lessons (`dataset.variants`): every airline and airport of the sample.
+SPOKEN: dict[str, dict[str, list[str]]] = {
+    "origin": {"JFK": ["Kennedy"], "LGA": ["LaGuardia", "La Guardia"], "EWR": ["Newark"]},
+    "carrier": {
+        "UA": ["United"], "B6": ["JetBlue"], "EV": ["ExpressJet"], "DL": ["Delta"], "AA": ["American"],
+        "MQ": ["Envoy"], "9E": ["Endeavor"], "US": ["US Airways"], "WN": ["Southwest"], "VX": ["Virgin America"],
+        "FL": ["AirTran"], "YV": ["Mesa"], "AS": ["Alaska Airlines"], "F9": ["Frontier"], "HA": ["Hawaiian"],
+        "OO": ["SkyWest"],
+    },
+    "dest.code": {
+        "ATL": ["Atlanta"], "ORD": ["O'Hare", "Chicago O'Hare"], "LAX": ["Los Angeles"], "CLT": ["Charlotte"],
+        "BOS": ["Boston"], "SFO": ["San Francisco"], "MCO": ["Orlando"], "FLL": ["Fort Lauderdale"], "MIA": ["Miami"],
+        "DTW": ["Detroit"], "RDU": ["Raleigh", "Raleigh-Durham"], "DCA": ["Washington National", "Reagan National"],
+        "IAH": ["Houston Intercontinental"], "TPA": ["Tampa"], "DFW": ["Dallas", "Dallas/Fort Worth"],
+        "MSP": ["Minneapolis"], "DEN": ["Denver"], "SJU": ["San Juan"], "BNA": ["Nashville"], "LAS": ["Las Vegas"],
+        "PBI": ["West Palm Beach", "Palm Beach"], "IAD": ["Dulles", "Washington Dulles"], "BUF": ["Buffalo"],
+        "PHX": ["Phoenix"], "CLE": ["Cleveland"], "STL": ["St. Louis", "St Louis"], "SEA": ["Seattle"],
+        "CMH": ["Columbus"], "RSW": ["Fort Myers"], "CVG": ["Cincinnati"], "MSY": ["New Orleans"],
+        "CHS": ["Charleston"], "MKE": ["Milwaukee"], "MDW": ["Midway", "Chicago Midway"], "PIT": ["Pittsburgh"],
+        "SLC": ["Salt Lake City"], "BTV": ["Burlington"], "PWM": ["Portland Maine", "Portland, Maine"],
+        "AUS": ["Austin"], "JAX": ["Jacksonville"], "SAN": ["San Diego"], "RIC": ["Richmond"],
+        "IND": ["Indianapolis"], "ROC": ["Rochester"], "DAY": ["Dayton"], "MCI": ["Kansas City"],
+        "HOU": ["Houston Hobby", "Hobby"], "GSO": ["Greensboro"], "ORF": ["Norfolk"], "BWI": ["Baltimore"],
+        "SYR": ["Syracuse"], "MEM": ["Memphis"], "XNA": ["Northwest Arkansas", "Bentonville"],
+        "PHL": ["Philadelphia"], "SRQ": ["Sarasota"], "MHT": ["Manchester"], "OMA": ["Omaha"],
+        "SDF": ["Louisville"], "PDX": ["Portland Oregon", "Portland, Oregon"], "SAT": ["San Antonio"],
+        "BQN": ["Aguadilla"], "GSP": ["Greenville"], "TYS": ["Knoxville"], "STT": ["St. Thomas", "St Thomas"],
+        "MSN": ["Madison"], "CAK": ["Akron"], "LGB": ["Long Beach"], "BDL": ["Hartford"], "BUR": ["Burbank"],
+        "GRR": ["Grand Rapids"], "DSM": ["Des Moines"], "SAV": ["Savannah"], "BGR": ["Bangor"], "ALB": ["Albany"],
+        "SJC": ["San Jose"], "PVD": ["Providence"], "TUL": ["Tulsa"], "SNA": ["Orange County", "Santa Ana"],
+        "HNL": ["Honolulu"], "ACK": ["Nantucket"], "OKC": ["Oklahoma City"], "PSE": ["Ponce"], "EGE": ["Eagle", "Vail"],
+        "SMF": ["Sacramento"], "MVY": ["Martha's Vineyard"], "BHM": ["Birmingham"], "CAE": ["Columbia"],
+        "TVC": ["Traverse City"], "ILM": ["Wilmington"], "AVL": ["Asheville"], "OAK": ["Oakland"],
+        "ABQ": ["Albuquerque"], "MYR": ["Myrtle Beach"], "CRW": ["Charleston West Virginia"],
+    },
+}  # fmt: skip
+
 
 def documents() -> Iterator[dict[str, Any]]:
     """Yield the flights as documents with `_id`, in the order of the source."""

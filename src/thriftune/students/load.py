@@ -19,13 +19,17 @@ Kind = Literal["causal", "seq2seq"]
 
 @dataclass
 class Student:
-    """A model with its tokenizer. `model` is a Hugging Face or PEFT model on `device`."""
+    """A model with its tokenizer. `model` is a Hugging Face or PEFT model on `device`.
+
+    `candidates` are the tokens that the softmax of training runs over (int64, ascending); None for all.
+    """
 
     model: Any
     tokenizer: Any
     kind: Kind
     device: torch.device
     precision: Literal["fp32", "bf16"]
+    candidates: torch.Tensor | None = None
     prefix_caches: dict[tuple[int, ...], Any] = field(default_factory=dict)
 
     @cached_property

@@ -1,5 +1,6 @@
 """The contract of a task: how a question is asked, and how an answer is judged by running it."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from thriftune.prompts import Prompt
@@ -33,6 +34,15 @@ class Task(Protocol):
 
     def tidy(self, label: str) -> str:
         """Return the label in the one spelling that students learn, with the same meaning."""
+
+    def variants(self, question: Question, label: str, seed: str) -> Iterator[tuple[str, str]]:
+        """Yield (text, label) of drawn variants: other values in both. Ends when it has no more to try.
+
+        A variant may find nothing, or be refused: whoever takes it checks it.
+        """
+
+    def texts(self) -> Iterator[str]:
+        """Yield what answers may copy: names of fields, values of documents."""
 
     def close(self) -> None:
         """Give back what the task holds (a server, a database)."""

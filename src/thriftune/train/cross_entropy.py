@@ -12,12 +12,12 @@ CHUNK = 512
 
 
 def weighted_cross_entropy(
-    hidden: torch.Tensor, head: torch.nn.Linear, targets: torch.Tensor, weights: torch.Tensor, dtype: torch.dtype
+    hidden: torch.Tensor, table: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return `Σ weights · cross-entropy` with gradient, and each cross-entropy without.
 
     Args:
-        hidden: `[M, D]`, states that predict the targets. head: the output layer, weight `[V, D]`, no bias.
+        hidden: `[M, D]`, states that predict the targets. table: `[V, D]`, the weight of the output layer.
         targets: int64 `[M]`. weights: fp32 `[M]`.
         dtype: of the matrix products; the softmax is at least fp32.
 
@@ -25,7 +25,7 @@ def weighted_cross_entropy(
         Scalar fp32, and fp32 `[M]` in nats.
     """
     learning = torch.is_grad_enabled()
-    total, each = _Chunked.apply(hidden, head.weight, targets, weights, dtype, learning)  # type: ignore[no-untyped-call]
+    total, each = _Chunked.apply(hidden, table, targets, weights, dtype, learning)  # type: ignore[no-untyped-call]
     return total, each
 
 

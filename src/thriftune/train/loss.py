@@ -13,6 +13,7 @@ from thriftune.errors import StudentError
 from thriftune.students.load import Student
 from thriftune.train.batches import IGNORED, Pack, Pairs, Row, Scale, pack, pairs
 from thriftune.train.cross_entropy import weighted_cross_entropy
+from thriftune.train.vocabulary import with_rest
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,11 @@ def _causal(student: Student, batch: Pack) -> Loss:
         raise StudentError(f"{type(model).__name__} does not attend by what it is given, so it cannot be packed")
     chosen = hidden[batch.sources.to(device)]
     dtype = torch.bfloat16 if student.precision == "bf16" else hidden.dtype
-    head, targets, weights = model.get_output_embeddings(), batch.targets.to(device), batch.weights.to(device)
-    total, each = weighted_cross_entropy(chosen, head, targets, weights, dtype)
+    table, targets, weights = model.get_output_embeddings().weight, batch.targets.to(device), batch.weights.to(device)
+    if student.candidates is not None and torch.is_grad_enabled():
+        kept = with_rest(student.candidates, len(table))
+        table, targets = table[kept], torch.searchsorted(kept, targets)
+    total, each = weighted_cross_entropy(chosen, table, targets, weights, dtype)
     return Loss(total, each, batch.is_label.to(device), batch.rows.to(device))
 
 

@@ -30,7 +30,7 @@ def rows_of(student: Student, task: Task, lessons: Sequence[Lesson], objective: 
             renderer,
             task.prompt(lesson.question),
             lesson.label,
-            lesson.rationale if with_rationale else None,
+            (lesson.rationale or None) if with_rationale else None,
             student.kind,
         )
         for lesson in lessons

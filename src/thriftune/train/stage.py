@@ -17,6 +17,7 @@ from thriftune.train import checkpoints
 from thriftune.train.loop import fit
 from thriftune.train.losses import packing, rows_of
 from thriftune.train.memory import keep_memory, peak_bytes, reset_peak
+from thriftune.train.vocabulary import domain_ids
 
 
 def train(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str, Any]:
@@ -30,6 +31,9 @@ def train(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str,
     student = load_for_training(recipe.student.model, recipe.student.kind, recipe.train)
     parts = {name: read_records(run.path("dataset", f"{name}.jsonl"), Lesson) for name in ("train", "valid")}
     rows = {name: rows_of(student, task, lessons, recipe.train.objective) for name, lessons in parts.items()}
+    if recipe.train.vocabulary == "domain" and student.kind == "causal":
+        student.candidates = domain_ids(student, rows["train"], task.texts())
+        progress.say(f"training over {len(student.candidates)} of {len(student.tokenizer)} tokens, and a random rest")
     with packing(student):
         figures = fit(student, rows["train"], rows["valid"], recipe.train, run.folder, progress)
     save(student, run.path("model"))

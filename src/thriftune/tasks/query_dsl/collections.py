@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,17 @@ from thriftune.runs import file_id, read_lines
 
 @dataclass(frozen=True)
 class Collection:
-    """One index. `documents()` yields documents with `_id`; `source_id` changes when they do."""
+    """One index. `documents()` yields documents with `_id`; `source_id` changes when they do.
+
+    `spoken` holds what people call the values of a field: `{field: {value: [names]}}`.
+    """
 
     mapping: dict[str, Any]
     documents: Callable[[], Iterator[dict[str, Any]]]
     notes: dict[str, str]
     now: str | None
     source_id: str
+    spoken: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
 
 def read(name: str, settings: recipe.Collection) -> Collection:
@@ -31,16 +35,18 @@ def read(name: str, settings: recipe.Collection) -> Collection:
     """
     if settings.demo:
         demo = COLLECTIONS[settings.demo]
-        return Collection(
-            demo.MAPPING, demo.documents, demo.NOTES | settings.notes, settings.now or demo.NOW, settings.demo
-        )
+        notes, spoken = demo.NOTES | settings.notes, getattr(demo, "SPOKEN", {}) | settings.spoken
+        return Collection(demo.MAPPING, demo.documents, notes, settings.now or demo.NOW, settings.demo, spoken)
     if not settings.mapping or not settings.documents:
         raise InputError(f"task.collections.{name} needs demo, or mapping and documents")
     mapping = _mapping(settings.mapping)
     path = settings.documents
     if not path.is_file():
         raise InputError(f"task.collections.{name}.documents: there is no file {path}")
-    return Collection(mapping, lambda: _documents(path), settings.notes, settings.now, file_id(settings.mapping, path))
+    source_id = file_id(settings.mapping, path)
+    return Collection(
+        mapping, lambda: _documents(path), settings.notes, settings.now, source_id, spoken=settings.spoken
+    )
 
 
 def _mapping(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,7 +12,7 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.query_dsl import answers, bodies, boundary, canonical
+from thriftune.tasks.query_dsl import answers, bodies, boundary, canonical, variants
 from thriftune.tasks.query_dsl.bodies import Fault
 from thriftune.tasks.query_dsl.collections import Collection
 from thriftune.tasks.query_dsl.dates import freeze
@@ -20,6 +21,8 @@ from thriftune.tasks.query_dsl.lint import lint
 from thriftune.tasks.query_dsl.mapping import fields_of, instructions
 
 _SAMPLE = 200  # real documents that boundary documents are made from
+_VALUES = 20_000  # real documents that variants take their values from
+_DRAWS = 12  # how often a variant of one lesson is tried
 
 
 @dataclass
@@ -47,6 +50,7 @@ class QueryDsl:
     _resources: ExitStack = field(default_factory=ExitStack)
     _golds: dict[tuple[str, str], _Gold | Fault] = field(default_factory=dict)
     _samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _documents: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def identity(self) -> str:
         """Return a content id of mappings, documents' source and notes."""
@@ -107,6 +111,24 @@ class QueryDsl:
             result=answer.summary(),
         )
 
+    def variants(self, question: Question, label: str, seed: str) -> Iterator[tuple[str, str]]:
+        """Yield variants of a question and its body with values of real documents; see `variants`."""
+        collection, body, chance = self._collection(question), bodies.parse(label), random.Random(seed)
+        if isinstance(body, Fault):
+            return
+        found = variants.swaps(question.text, body, fields_of(collection.mapping), collection.spoken)
+        documents = self._values(question.collection, collection)
+        for _ in range(_DRAWS if found else 0):
+            drawn = variants.vary(question.text, body, found, documents, collection.spoken, chance)
+            if drawn and drawn[1] != body:
+                yield drawn[0], json.dumps(drawn[1], separators=(",", ":"), ensure_ascii=False)
+
+    def texts(self) -> Iterator[str]:
+        """Yield the names of fields and the strings of documents."""
+        for name, collection in self.collections.items():
+            yield from fields_of(collection.mapping)
+            yield from dict.fromkeys(_strings(self._values(name, collection)))
+
     def close(self) -> None:
         """Stop the embedded engine."""
         self._resources.close()
@@ -152,11 +174,24 @@ class QueryDsl:
             return isinstance(expected, Fault) and isinstance(got, Fault)
         return answers.same(expected, got)
 
+    def _values(self, name: str, collection: Collection) -> list[dict[str, Any]]:
+        if name not in self._documents:
+            self._documents[name] = list(islice(collection.documents(), _VALUES))
+        return self._documents[name]
+
     def _sample(self, name: str, collection: Collection) -> list[dict[str, Any]]:
         if name not in self._samples:
             every = list(islice(collection.documents(), 2000))
             self._samples[name] = random.Random(name).sample(every, min(_SAMPLE, len(every)))
         return self._samples[name]
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner)
 
 
 def _ask(engine: Engine, index: str, asked: list[dict[str, Any]]) -> list[answers.Answer | Fault]:
