@@ -112,6 +112,7 @@ class Train(Section):
 
     `label_weight` is w in `w·label loss + (1 − w)·rationale loss` (Hsieh et al. 2023, equation 3).
     `alpha` is `4 × rank` unless set (Marsh et al. 2026). `micro_tokens` bounds the tokens of one forward pass.
+    `max_minutes` is a budget: on a slow machine the schedule runs faster through its steps and ends with it.
     `vocabulary: domain` restricts training's softmax to tokens the task can produce (causal students; see
     `train.vocabulary`).
     """
@@ -131,6 +132,7 @@ class Train(Section):
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     epochs: PositiveInt = 3
     max_steps: PositiveInt | None = None
+    max_minutes: Annotated[float, Field(gt=0)] | None = None
     batch: PositiveInt = 8
     micro_tokens: PositiveInt = 4096
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -58,6 +58,9 @@ def nested(levels: int) -> str:
             "[minimum_should_match_script]",
         ),
         ('{"query": {"wrapper": {"query": "eyJtYXRjaF9hbGwiOnt9fQ=="}}}', "limit:script", "[wrapper]"),
+        ('{"query": {"terms": {"f": {"index": "payroll", "id": "1", "path": "names"}}}}', "limit:index", "looked up"),
+        ('{"query": {"more_like_this": {"like": [{"_index": "payroll", "_id": "1"}]}}}', "limit:index", "looked up"),
+        (json.dumps({"query": {"bool": {"should": [{"term": {"a": 1}}] * 257}}}), "limit:clauses", "at most 256"),
     ],
 )
 def test_what_is_no_body_is_a_fault(text, kind, said):

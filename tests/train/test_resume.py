@@ -10,7 +10,7 @@ from thriftune.recipe import Train
 from thriftune.runs import read_lines
 from thriftune.students.load import load_for_training
 from thriftune.train.batches import make_row
-from thriftune.train.loop import epoch_batches, fit, learning_rate
+from thriftune.train.loop import epoch_batches, fit, learning_rate, position
 from thriftune.train.losses import packing
 
 
@@ -87,3 +87,26 @@ def test_the_learning_rate_warms_up_and_never_exceeds_what_was_asked(schedule):
     assert rates[0] == pytest.approx(1e-3 / 5) and max(rates) == pytest.approx(1e-3)
     assert all(rate > 0 for rate in rates)
     assert schedule == "constant" or rates[-1] < 1e-4
+
+
+def test_a_budget_of_time_moves_the_schedule_and_never_turns_it_back():
+    free, bound = Train(), Train(max_minutes=1.0)
+    assert [position(step, 1e9, 100, free) for step in (0, 7, 100)] == [0, 7, 100]
+    assert position(7, 0.0, 100, bound) == 7, "a fast machine goes by its steps"
+    assert position(7, 30.0, 100, bound) == 50, "half the time is half the schedule"
+    assert position(7, 61.0, 100, bound) == 100
+    assert learning_rate(position(7, 59.9, 100, bound), 100, bound) < learning_rate(
+        position(7, 30.0, 100, bound), 100, bound
+    )
+
+
+def test_a_training_ends_with_its_budget(tmp_path, folders):
+    settings = Train(precision="fp32", epochs=500, batch=3, validations=3, max_minutes=1.5 / 60)
+    student = load_for_training(folders["causal"], "auto", settings)
+    rows = rows_for(student)
+    with packing(student):
+        figures = fit(student, rows[:8], rows[8:], settings, tmp_path, lambda *_: None)
+    records = [value for _, value in read_lines(tmp_path / "metrics.jsonl")]
+    assert 3 < figures["steps"] == len(records) < 1500 and 1.5 <= figures["train_seconds"] < 30
+    assert records[-1]["learning_rate"] < records[len(records) // 2]["learning_rate"] < 1e-4
+    assert sum("valid_label_loss" in record for record in records) == 3 and "valid_label_loss" in records[-1]

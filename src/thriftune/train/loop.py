@@ -62,6 +62,13 @@ def learning_rate(step: int, total: int, settings: Train) -> float:
     return settings.learning_rate * factor
 
 
+def position(step: int, seconds: float, total: int, settings: Train) -> int:
+    """Return how far in the schedule of `total` steps a training is: by its steps, or by the time it may take."""
+    if settings.max_minutes is None:
+        return step
+    return min(total, max(step, int(total * seconds / (60 * settings.max_minutes))))
+
+
 def fit(
     student: Student, rows: Sequence[Row], valid: Sequence[Row], settings: Train, folder: Path, progress: Progress
 ) -> dict[str, Any]:
@@ -81,24 +88,29 @@ def fit(
     batches: list[list[Row]] = []
     for step in range(done, total):
         started = time.monotonic()
+        before = position(step, spent, total, settings)
+        if before >= total:
+            break
         epoch, place = divmod(step, per_epoch)
         if place == 0 or not batches:
             batches = epoch_batches(rows, settings, epoch)
         batch = batches[place]
-        record = _step(student, optimizer, batch, learning_rate(step, total, settings), settings)
+        record = _step(student, optimizer, batch, learning_rate(before, total, settings), settings)
         spent += time.monotonic() - started
+        after = position(step + 1, spent, total, settings)
         seen += record["tokens"]
         record |= {"step": step + 1, "seconds": round(time.monotonic() - started, 4)}
-        if _validates(step, total, settings) and valid:
+        if _validates(before, after, total, settings) and valid:
             means = mean_losses(student, valid, settings.micro_tokens)
             record |= {f"valid_{name}": value for name, value in means.items()}
         append_record(folder / "metrics.jsonl", record)
-        progress(step + 1, total, f"label loss {record['label_loss']:.3f}")
-        if time.monotonic() - checkpointed > settings.checkpoint_minutes * 60 and step + 1 < total:
+        done = step + 1
+        progress(after, total, f"step {done}, label loss {record['label_loss']:.3f}")
+        if time.monotonic() - checkpointed > settings.checkpoint_minutes * 60 and after < total:
             state = {"step": step + 1, "seconds": spent, "tokens": seen}
             checkpoints.save(folder, student.model, optimizer, state)
             checkpointed = time.monotonic()
-    return {"steps": total, "train_seconds": round(spent, 3), "tokens": seen}
+    return {"steps": done, "train_seconds": round(spent, 3), "tokens": seen}
 
 
 def _step(
@@ -153,8 +165,8 @@ def _resume(folder: Path, student: Student, optimizer: torch.optim.Optimizer) ->
     return state["step"], state["seconds"], state["tokens"]
 
 
-def _validates(step: int, total: int, settings: Train) -> bool:
+def _validates(before: int, after: int, total: int, settings: Train) -> bool:
     if settings.validations == 0:
         return False
     every = max(1, total // settings.validations)
-    return (step + 1) % every == 0 or step + 1 == total
+    return after // every > before // every or after >= total

@@ -10,6 +10,7 @@ from thriftune.tasks.query_dsl.dates import is_date_math
 
 MAX_CHARACTERS = 20_000
 MAX_DEPTH = 40
+MAX_CLAUSES = 256
 _SCRIPTS = {
     "script",
     "script_score",
@@ -71,10 +72,27 @@ def parse(text: str) -> dict[str, Any] | Fault:
         return Fault("not_json", f"a JSON object is expected, not {type(body).__name__}")
     if _depth(body) > MAX_DEPTH:
         return Fault("limit:depth", f"nested deeper than {MAX_DEPTH}")
-    for key in _keys(body):
-        if key in _SCRIPTS:
-            return Fault("limit:script", f"[{key}] is not allowed: scripts are never run")
-    return body
+    return _over_a_limit(body) or body
+
+
+def _over_a_limit(body: dict[str, Any]) -> Fault | None:
+    clauses = 0
+    for spec in _dicts(body):
+        for key in spec:
+            if key in _SCRIPTS:
+                return Fault("limit:script", f"[{key}] is not allowed: scripts are never run")
+            clauses += key in _LEAVES
+        if _reads_elsewhere(spec):
+            return Fault("limit:index", "a document of an index is looked up: only the collection asked is read")
+    if clauses > MAX_CLAUSES:
+        return Fault("limit:clauses", f"{clauses} clauses; at most {MAX_CLAUSES} are accepted")
+    return None
+
+
+def _reads_elsewhere(spec: dict[str, Any]) -> bool:
+    """A terms lookup, an indexed shape, a document to be like or to percolate: they may name any index."""
+    named = [spec[key] for key in ("index", "_index") if isinstance(spec.get(key), str)]
+    return bool(named) and any(key in spec for key in ("id", "_id"))
 
 
 def aggs_of(spec: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ ends with its parent. A user's own server is reached by the same client and the 
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from opensearchpy.exceptions import ConnectionTimeout, TransportError
 from thriftune.errors import EngineError, MissingPackage
 
 _BULK_DOCUMENTS = 500
+_DURATION = re.compile(r"\d+(nanos|micros|ms|s|m|h|d)")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Engine:
 
     def __init__(self, url: str, auth: tuple[str, str] | None = None, timeout_seconds: float = 10.0) -> None:
         self.url = url
+        self._timeout = timeout_seconds
         self._client = OpenSearch(hosts=[url], http_auth=auth, timeout=timeout_seconds, max_retries=0)
 
     def load(
@@ -78,7 +81,8 @@ class Engine:
 
     def search(self, index: str, bodies: list[dict[str, Any]]) -> list[dict[str, Any] | Refusal]:
         """Run the bodies in one `_msearch`; one answer or refusal each, in order."""
-        lines = "".join(json.dumps({"index": index}) + "\n" + json.dumps(body) + "\n" for body in bodies)
+        asked = [self._patient(body) for body in bodies]
+        lines = "".join(json.dumps({"index": index}) + "\n" + json.dumps(body) + "\n" for body in asked)
         try:
             with self._talking():
                 reply = self._client.msearch(body=lines, index=index)
@@ -87,6 +91,13 @@ class Engine:
                 return [fault.refusal]
             return [self.search(index, [body])[0] for body in bodies]
         return [_answer(item) for item in reply["responses"]]
+
+    def _patient(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A server goes on with what its client gave up unless told when to stop; a malformed time is its to refuse."""
+        given = body.get("timeout", "1s")
+        if isinstance(given, str) and _DURATION.fullmatch(given):
+            return body | {"timeout": f"{int(self._timeout * 1000)}ms"}
+        return body
 
     @contextmanager
     def _talking(self) -> Iterator[None]:

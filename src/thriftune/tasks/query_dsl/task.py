@@ -19,6 +19,7 @@ from thriftune.tasks.query_dsl.dates import freeze
 from thriftune.tasks.query_dsl.engine import Engine, Refusal
 from thriftune.tasks.query_dsl.lint import lint
 from thriftune.tasks.query_dsl.mapping import fields_of, instructions
+from thriftune.tasks.query_dsl.places import located
 
 _SAMPLE = 200  # real documents that boundary documents are made from
 _VALUES = 20_000  # real documents that variants take their values from
@@ -148,7 +149,8 @@ class QueryDsl:
             return body
         fields = fields_of(collection.mapping)
         formats = {name: field.format for name, field in fields.items() if field.format}
-        return lint(body, fields) or freeze(body, collection.now, formats)
+        fault = lint(body, fields)
+        return Fault(fault.kind, located(fault.detail, body)) if fault else freeze(body, collection.now, formats)
 
     def _gold(self, name: str, collection: Collection, gold: str) -> _Gold | Fault:
         key = (name, gold)
@@ -196,20 +198,25 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _ask(engine: Engine, index: str, asked: list[dict[str, Any]]) -> list[answers.Answer | Fault]:
     """Send each body as it stands, whose refusal is the body's, and the request that its answer is read from."""
-    replies = engine.search(index, [sent for body in asked for sent in (body, answers.request(body))])
+    replies = engine.search(index, [sent for body in asked for sent in (_lean(body), answers.request(body))])
     return [
         _answer(body, as_it_stands, reply)
         for body, as_it_stands, reply in zip(asked, replies[::2], replies[1::2], strict=True)
     ]
 
 
+def _lean(body: dict[str, Any]) -> dict[str, Any]:
+    """Whether a body is accepted can be told without the documents' sources."""
+    return body | {"_source": False} if body.get("_source", True) is True else body
+
+
 def _answer(
     body: dict[str, Any], as_it_stands: dict[str, Any] | Refusal, reply: dict[str, Any] | Refusal
 ) -> answers.Answer | Fault:
     if isinstance(as_it_stands, Refusal):
-        return Fault(as_it_stands.kind, as_it_stands.reason)
+        return Fault(as_it_stands.kind, located(as_it_stands.reason, body))
     if isinstance(reply, Refusal):
-        return Fault(reply.kind, reply.reason)
+        return Fault(reply.kind, located(reply.reason, body))
     return answers.read(body, reply)
 
 
