@@ -39,6 +39,17 @@ def _stage(stages: tuple[str, ...], recipe: Path, overrides: list[str] | None, o
     print(json.dumps(run.manifest, indent=2) if as_json else summary(run, scored))
 
 
+def _bill(recipe: Path, overrides: list[str] | None, out: Path | None, as_json: bool) -> None:
+    from thriftune.recipe import load
+    from thriftune.road import bill
+
+    loaded = load(recipe, overrides)
+    found = bill(loaded, out or Path("runs") / loaded.name)
+    tokens = f"{found['prompt_tokens']:,} tokens read and at most {found['completion_tokens']:,} written"
+    usd = f"at most {found['usd']} USD, {found['usd_if_all_are_asked_again']} USD if every answer had to be asked again"
+    print(json.dumps(found) if as_json else f"{found['questions']} questions: about {tokens}; {usd}")
+
+
 @app.command()
 def run(recipe: RecipeFile, overrides: Overrides = None, out: Out = None, as_json: Json = False) -> None:
     """Travel the whole road: teach, dataset, train, evaluate, report. Resumes where it stopped.
@@ -49,12 +60,23 @@ def run(recipe: RecipeFile, overrides: Overrides = None, out: Out = None, as_jso
 
 
 @app.command()
-def teach(recipe: RecipeFile, overrides: Overrides = None, out: Out = None, as_json: Json = False) -> None:
+def teach(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    out: Out = None,
+    as_json: Json = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what asking would cost at most; ask nothing.")
+    ] = False,
+) -> None:
     """Ask the teacher, verify its answers by execution, and split them into a dataset.
 
     Example: thriftune teach recipes/films-demo.yaml
     """
-    _stage(("teach", "dataset"), recipe, overrides, out, as_json)
+    if dry_run:
+        _bill(recipe, overrides, out, as_json)
+    else:
+        _stage(("teach", "dataset"), recipe, overrides, out, as_json)
 
 
 @app.command()

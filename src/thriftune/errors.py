@@ -7,6 +7,7 @@
         ├── MissingPackage      an optional package is needed; the message has the command
         ├── EngineError         the search engine cannot be started, reached or used
         ├── StudentError        the student's model cannot be loaded
+        ├── TeacherError        the teacher refuses the key or the model, or cannot be reached
         └── RunError            the run folder cannot be used
 
 A bug is any other exception: it keeps its traceback. What a teacher or a student writes is data, never an exception.
@@ -49,6 +50,10 @@ class EngineError(UserError):
 
 class StudentError(UserError):
     """The student's model cannot be loaded or saved."""
+
+
+class TeacherError(UserError):
+    """The teacher refuses the key or the model, or cannot be reached."""
 
 
 class RunError(UserError):

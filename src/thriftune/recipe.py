@@ -65,19 +65,57 @@ class Collection(Section):
 
 
 class Task(Section):
-    """What is asked, and on what the answers are run."""
+    """What is asked, and on what the answers are run. `prompt_tokens` bounds the part before the question."""
 
     kind: Literal["query_dsl"] = "query_dsl"
     engine: Engine = Engine()
+    prompt_tokens: PositiveInt = 1500
     collections: Annotated[dict[str, Collection], Field(min_length=1)]
 
 
-class Teacher(Section):
-    """Who writes the lessons. `recorded` reads answers from files: `demo:NAME` or paths of JSONL."""
+class Price(Section):
+    """US dollars for a million tokens."""
 
-    kind: Literal["recorded"] = "recorded"
-    lessons: Annotated[list[str], Field(min_length=1)]
+    input_per_million: Annotated[float, Field(ge=0)] = 0.0
+    output_per_million: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Teacher(Section):
+    """Who writes the lessons.
+
+    `recorded` reads answers from `lessons`: `demo:NAME` or paths of JSONL. `openai` asks `model` at `base_url` (any
+    server that speaks OpenAI's chat completions) the `questions` of JSONL files (`id`, `collection`, `questions`), with
+    the first `examples` of `lessons` shown; the key is read from the environment variable `key_env`. Budgets are hard
+    and count what is in flight.
+    """
+
+    kind: Literal["recorded", "openai"] = "recorded"
+    lessons: list[str] = []
     limit: PositiveInt | None = None
+    model: str | None = None
+    base_url: str = "https://api.openai.com/v1"
+    key_env: str = "OPENAI_API_KEY"
+    questions: list[str] = []
+    examples: Annotated[int, Field(ge=0)] = 4
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    max_tokens: PositiveInt = 1000
+    concurrency: PositiveInt = 8
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    retries: Annotated[int, Field(ge=0)] = 4
+    asks_again: bool = True
+    price: Price = Price()
+    budget_usd: Annotated[float, Field(gt=0)] | None = None
+    budget_tokens: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Teacher":
+        if self.kind == "recorded" and not self.lessons:
+            raise ValueError("a recorded teacher needs lessons")
+        if self.kind == "openai" and not (self.model and self.questions):
+            raise ValueError("an openai teacher needs model and questions")
+        if self.budget_usd and not (self.price.input_per_million or self.price.output_per_million):
+            raise ValueError("budget_usd needs price.input_per_million and price.output_per_million")
+        return self
 
 
 class Dataset(Section):
@@ -224,11 +262,12 @@ def _resolve_paths(data: dict[str, Any], base: Path) -> None:
             if isinstance(collection, dict) and isinstance(collection.get(key), str):
                 collection[key] = str(base / collection[key])
     teacher = data.get("teacher")
-    if isinstance(teacher, dict) and isinstance(teacher.get("lessons"), list):
-        teacher["lessons"] = [
-            item if not isinstance(item, str) or item.startswith("demo:") else str(base / item)
-            for item in teacher["lessons"]
-        ]
+    for key in ("lessons", "questions"):
+        if isinstance(teacher, dict) and isinstance(teacher.get(key), list):
+            teacher[key] = [
+                item if not isinstance(item, str) or item.startswith("demo:") else str(base / item)
+                for item in teacher[key]
+            ]
 
 
 def _problems(name: str, error: ValidationError) -> str:

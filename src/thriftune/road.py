@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from thriftune.errors import RunError
+from thriftune.errors import RecipeError, RunError
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
 from thriftune.records import dump_section
@@ -39,6 +39,20 @@ def _stages(run: Run, recipe: Recipe, stages: Iterable[str]) -> None:
             _WORK[stage](run, recipe, lazy)
 
 
+def bill(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Return what the teacher of a recipe is expected to cost at most; nothing is asked.
+
+    Raises:
+        RecipeError: the teacher is recorded, which costs nothing.
+    """
+    from thriftune.teach import build as teachers
+
+    if recipe.teacher.kind == "recorded":
+        raise RecipeError("teacher.kind is recorded: its answers are there already and cost nothing")
+    with closing(build(recipe)) as task:
+        return teachers.bill(recipe.teacher, task, folder)
+
+
 class _Lazy:
     """The task, started when the first stage needs it: a run that is done starts no engine."""
 
@@ -58,13 +72,14 @@ class _Lazy:
 
 
 def _teach(run: Run, recipe: Recipe, task: _Lazy) -> None:
+    from thriftune.teach.build import identity, make
     from thriftune.teach.stage import LESSONS, REJECTS, teach
-    from thriftune.teach.teachers import RecordedTeacher
 
-    teacher = RecordedTeacher(recipe.teacher.lessons, recipe.teacher.limit)
-    identity = content_id(VERSION, _task_content(recipe), teacher.identity())
-    progress = Progress("teach")
-    _told(run, "teach", run.stage("teach", identity, [LESSONS, REJECTS], lambda: teach(run, task(), teacher, progress)))
+    def work() -> dict[str, Any]:
+        return teach(run, task(), make(recipe.teacher, task(), run.folder), Progress("teach"))
+
+    content = content_id(VERSION, _task_content(recipe), identity(recipe.teacher))
+    _told(run, "teach", run.stage("teach", content, [LESSONS, REJECTS], work))
 
 
 def _dataset(run: Run, recipe: Recipe, task: _Lazy) -> None:

@@ -9,8 +9,10 @@ import pytest
 from thriftune.errors import InputError
 from thriftune.progress import Progress
 from thriftune.prompts import Prompt
+from thriftune.recipe import Teacher
 from thriftune.records import Lesson, Question, Reject, Verdict
 from thriftune.runs import Run, read_records
+from thriftune.teach.build import identity
 from thriftune.teach.stage import LESSONS, REJECTS, teach
 from thriftune.teach.teachers import RecordedTeacher
 
@@ -80,9 +82,19 @@ class Spoken:
     def identity(self) -> str:
         return "spoken"
 
-    def answers(self):
-        for identity, response in self._answers.items():
-            yield Question(id=identity, collection="c", text=f"ask {identity} – ü", meaning=identity), response
+    @property
+    def count(self):
+        return len(self._answers)
+
+    def again(self, question, response, fault):
+        return False
+
+    def figures(self):
+        return {}
+
+    def answers(self, done=()):
+        for name, response in self._answers.items():
+            yield Question(id=name, collection="c", text=f"ask {name} – ü", meaning=name), response
 
 
 def start(run: Run, task: Finds, answers: dict[str, str] = ANSWERS) -> dict:
@@ -140,7 +152,7 @@ def test_a_second_start_asks_nothing(tmp_path):
 
 def test_an_id_that_comes_twice_is_done_once(tmp_path):
     class Stammers(Spoken):
-        def answers(self):
+        def answers(self, done=()):
             yield from super().answers()
             yield from super().answers()
 
@@ -186,7 +198,7 @@ def test_each_wording_is_a_question_of_one_meaning(tmp_path):
 def test_the_limit_is_of_questions_of_each_file(tmp_path):
     paths = [recorded(tmp_path, line(name, "one", "two", "three"), name=f"{name}.jsonl") for name in ("a", "b")]
     assert [q.id for q, _ in RecordedTeacher(paths, 2).answers()] == ["a.0", "a.1", "b.0", "b.1"]
-    assert RecordedTeacher(paths, 2).identity() != RecordedTeacher(paths, 3).identity()
+    assert identity(Teacher(lessons=paths, limit=2)) != identity(Teacher(lessons=paths, limit=3))
 
 
 def test_a_last_line_without_its_newline_counts(tmp_path):

@@ -32,7 +32,7 @@ def build(recipe: Recipe) -> Task:
         else:
             for name, collection in chosen.items():
                 sandbox.load(name, collection.mapping, collection.documents())
-        return QueryDsl(engine, sandbox, chosen, recipe.evaluate.robust, resources.pop_all())
+        return QueryDsl(engine, sandbox, chosen, recipe.evaluate.robust, recipe.task.prompt_tokens, resources.pop_all())
 
 
 def _credentials(settings: EngineSettings) -> tuple[str, str] | None:

@@ -1,14 +1,15 @@
 """Who answers questions. A teacher yields raw responses; whether they become lessons is decided elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, Field
 
 from thriftune.errors import InputError
-from thriftune.records import Question, Record
-from thriftune.runs import file_id, read_lines, validated
+from thriftune.records import Question, Record, Reject
+from thriftune.runs import read_lines, validated
 
 _DEMO = Path(__file__).parent.parent / "demo" / "lessons"
 
@@ -30,16 +31,34 @@ class Recorded(Record):
     response: str
 
 
+OVER_BUDGET = "over_budget"
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """Why a question got no response: `teacher_error`, `no_response` or `over_budget`, and a sentence."""
+
+    reason: str
+    detail: str
+
+
 class Teacher(Protocol):
     """The contract of a teacher."""
 
     name: str
 
-    def identity(self) -> str:
-        """Return a content id of everything that changes the answers."""
+    @property
+    def count(self) -> int:
+        """How many questions there are."""
 
-    def answers(self) -> Iterator[tuple[Question, str]]:
-        """Yield questions with raw responses."""
+    def answers(self, done: Collection[str] = ()) -> Iterator[tuple[Question, str | Unanswered]]:
+        """Yield questions with raw responses; those whose id is in `done` may be left out."""
+
+    def again(self, question: Question, response: str, fault: Reject) -> bool:
+        """Take a response back with what is wrong with it; return whether another one will come."""
+
+    def figures(self) -> dict[str, Any]:
+        """Return what the answers cost, for the manifest."""
 
 
 class RecordedTeacher:
@@ -53,14 +72,23 @@ class RecordedTeacher:
     name = "recorded"
 
     def __init__(self, lessons: list[str], limit: int | None = None) -> None:
-        self._paths = [_path(item) for item in lessons]
+        self._paths = [path_of(item) for item in lessons]
         self._limit = limit
 
-    def identity(self) -> str:
-        """Return a content id of the files."""
-        return file_id(*self._paths) + f":{self._limit}"
+    @property
+    def count(self) -> int:
+        """How many questions there are."""
+        return sum(1 for _ in self.answers())
 
-    def answers(self) -> Iterator[tuple[Question, str]]:
+    def again(self, question: Question, response: str, fault: Reject) -> bool:
+        """A record does not change."""
+        return False
+
+    def figures(self) -> dict[str, Any]:
+        """Nothing is paid."""
+        return {}
+
+    def answers(self, done: Collection[str] = ()) -> Iterator[tuple[Question, str]]:
         """Yield each wording with the response that answers it.
 
         Raises:
@@ -84,7 +112,8 @@ class RecordedTeacher:
                         )
 
 
-def _path(item: str) -> Path:
+def path_of(item: str) -> Path:
+    """Return the file that an item of `teacher.lessons` or `teacher.questions` names."""
     path = _DEMO / f"{item.removeprefix('demo:')}.jsonl" if item.startswith("demo:") else Path(item)
     if not path.is_file():
         known = ", ".join(f"demo:{found.stem}" for found in sorted(_DEMO.glob("*.jsonl")))

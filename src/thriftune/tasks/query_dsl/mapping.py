@@ -1,4 +1,4 @@
-"""A mapping as a flat table of fields, and as the compact text that a prompt shows."""
+"""A mapping as a flat table of fields."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,13 +32,3 @@ def _walk(properties: dict[str, Any], parent: str, nested: str) -> list[tuple[st
         for sub, subspec in spec.get("fields", {}).items():
             rows.append((f"{path}.{sub}", FieldType(subspec["type"], nested)))
     return rows
-
-
-def instructions(collection: str, mapping: dict[str, Any], notes: dict[str, str], now: str | None) -> str:
-    """Return the constant part of a prompt: the job, and the fields one a line with what a mapping cannot say."""
-    lines = ["Write the search body (Query DSL, JSON) that answers the question (predict), or why (explain)."]
-    lines.append(f"Index {collection}" + (f", now {now[:10]}" if now else ""))
-    for name, field in fields_of(mapping).items():
-        note = notes.get(name)
-        lines.append(f"{name} {field.type}" + (f": {note}" if note else ""))
-    return "\n".join(lines)

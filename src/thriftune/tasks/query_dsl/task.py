@@ -18,8 +18,9 @@ from thriftune.tasks.query_dsl.collections import Collection
 from thriftune.tasks.query_dsl.dates import freeze
 from thriftune.tasks.query_dsl.engine import Engine, Refusal
 from thriftune.tasks.query_dsl.lint import lint
-from thriftune.tasks.query_dsl.mapping import fields_of, instructions
+from thriftune.tasks.query_dsl.mapping import fields_of
 from thriftune.tasks.query_dsl.places import located
+from thriftune.tasks.query_dsl.prompt import lines_of, render, values_of
 
 _SAMPLE = 200  # real documents that boundary documents are made from
 _VALUES = 20_000  # real documents that variants take their values from
@@ -42,16 +43,19 @@ class QueryDsl:
         engine: holds the collections and is only searched.
         sandbox: where document sets made for one judgement live; may be the same engine.
         robust: whether predictions that match are also judged on boundary documents.
+        prompt_tokens: about how many tokens the instructions may have; a longer mapping is cut to what is asked.
     """
 
     engine: Engine
     sandbox: Engine
     collections: dict[str, Collection]
     robust: bool = True
+    prompt_tokens: int = 1500
     _resources: ExitStack = field(default_factory=ExitStack)
     _golds: dict[tuple[str, str], _Gold | Fault] = field(default_factory=dict)
     _samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     _documents: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _lines: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def identity(self) -> str:
         """Return a content id of mappings, documents' source and notes."""
@@ -60,7 +64,8 @@ class QueryDsl:
     def prompt(self, question: Question) -> Prompt:
         """Return instructions with the compact mapping, and the question."""
         collection = self._collection(question)
-        text = instructions(question.collection, collection.mapping, collection.notes, collection.now)
+        lines = self._lines_of(question.collection, collection)
+        text = render(question.collection, lines, collection.now, question.text, self.prompt_tokens)
         return Prompt(text, question.text)
 
     def families(self, label: str) -> tuple[str, ...]:
@@ -180,6 +185,12 @@ class QueryDsl:
         if name not in self._documents:
             self._documents[name] = list(islice(collection.documents(), _VALUES))
         return self._documents[name]
+
+    def _lines_of(self, name: str, collection: Collection) -> dict[str, str]:
+        if name not in self._lines:
+            values = values_of(collection.mapping, self._values(name, collection))
+            self._lines[name] = lines_of(collection.mapping, collection.notes, values)
+        return self._lines[name]
 
     def _sample(self, name: str, collection: Collection) -> list[dict[str, Any]]:
         if name not in self._samples:

@@ -1,0 +1,100 @@
+"""Make the teacher that a recipe names."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from thriftune.errors import InputError, TeacherError
+from thriftune.recipe import Teacher as Settings
+from thriftune.records import Question, Record
+from thriftune.runs import content_id, file_id, read_lines, validated
+from thriftune.tasks.base import Task
+from thriftune.teach.ledger import Ledger, Usage
+from thriftune.teach.live import LiveTeacher
+from thriftune.teach.teachers import Recorded, RecordedTeacher, Teacher, Wording, path_of
+
+LEDGER = "teacher.sqlite"
+_KEYS = ("kind", "limit", "model", "base_url", "examples", "temperature", "max_tokens", "asks_again")
+
+
+class Asked(Record):
+    """One line of a file of questions: all wordings of one meaning."""
+
+    id: str
+    collection: str
+    questions: Annotated[tuple[Wording, ...], Field(min_length=1)]
+
+
+def identity(settings: Settings) -> str:
+    """Return a content id of everything that changes the answers; limits of speed and money do not."""
+    files = [path_of(item) for item in (*settings.lessons, *settings.questions)]
+    return content_id({key: getattr(settings, key) for key in _KEYS}, file_id(*files))
+
+
+def make(settings: Settings, task: Task, folder: Path) -> Teacher:
+    """Return the teacher; a live one keeps its ledger in `folder`.
+
+    Raises:
+        InputError: a file of questions or lessons is missing or wrong.
+        TeacherError: a live teacher's key is not in the environment.
+    """
+    if settings.kind == "recorded":
+        return RecordedTeacher(settings.lessons, settings.limit)
+    return live(settings, task, folder, _key(settings))
+
+
+def live(settings: Settings, task: Task, folder: Path, key: str) -> LiveTeacher:
+    """Return a live teacher with its questions, examples and ledger."""
+    questions = [(question, task.prompt(question)) for question in _questions(settings)]
+    ledger = Ledger(folder / LEDGER, settings.price, settings.budget_usd, settings.budget_tokens)
+    return LiveTeacher(settings, key, questions, _examples(settings), ledger)
+
+
+def bill(settings: Settings, task: Task, folder: Path) -> dict[str, Any]:
+    """Return what asking everything is expected to use at most: tokens and US dollars. Nothing is sent."""
+    teacher = live(settings, task, folder, key="")
+    asked: Usage = teacher.bill()
+    return {
+        "questions": teacher.count,
+        "prompt_tokens": asked.prompt,
+        "completion_tokens": asked.completion,
+        "usd": round(asked.usd(settings.price), 4),
+        "usd_if_all_are_asked_again": round(2.5 * asked.usd(settings.price), 4),
+    }
+
+
+def _questions(settings: Settings) -> list[Question]:
+    found: dict[str, Question] = {}
+    for path in map(path_of, settings.questions):
+        for number, value in read_lines(path, whole=True):
+            record = validated(Asked, value, path, number)
+            for index, text in enumerate(record.questions):
+                question = Question(
+                    id=f"{record.id}.{index}", collection=record.collection, text=text, meaning=record.id
+                )
+                if question.id in found:
+                    raise InputError(f"{path}:{number}: id: {record.id!r} stands in the questions already")
+                found[question.id] = question
+    return list(found.values())[: settings.limit]
+
+
+def _examples(settings: Settings) -> dict[str, list[tuple[str, str]]]:
+    """The first recorded answers of each collection, as pairs of question and response."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in map(path_of, settings.lessons):
+        for number, value in read_lines(path, whole=True):
+            record = validated(Recorded, value, path, number)
+            shown = found.setdefault(record.collection, [])
+            if len(shown) < settings.examples:
+                shown.append((record.questions[0], record.response))
+    return found
+
+
+def _key(settings: Settings) -> str:
+    key = os.environ.get(settings.key_env, "")
+    if not key and urlsplit(settings.base_url).hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise TeacherError(f"the environment variable {settings.key_env} holds no key for {settings.base_url}")
+    return key or "none"  # the client wants one; servers on this machine mostly do not
