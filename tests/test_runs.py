@@ -1,5 +1,6 @@
 """A kill at any moment loses at most the record in flight; a stage is done once per content; failures are recorded."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -222,6 +223,63 @@ def test_a_failure_before_the_first_output_brings_back_what_other_content_had_ma
     assert names(tmp_path) == ["manifest.json", "model"]
 
 
+def half_way(run: Run):
+    def make():
+        write_text(run.path("model", "weights"), "half")
+        raise KeyboardInterrupt
+
+    return make
+
+
+def test_a_finished_model_survives_a_training_of_other_content_stopped_half_way(tmp_path):
+    run, outputs = Run(tmp_path), ["model", "metrics.jsonl"]
+    run.stage("train", "old", outputs, work(run, "model/weights", "hours"))
+    for content in ("new", "new", "newer"):  # stopped, stopped again, and another one stopped
+        with pytest.raises(KeyboardInterrupt):
+            Run(tmp_path).stage("train", content, outputs, half_way(run))
+        assert Run(tmp_path).path("model", "weights").read_text() == "half", "the new one goes on from here"
+    again = Run(tmp_path)
+    assert not again.stage("train", "old", outputs, fail(AssertionError("done again"))), "going back costs nothing"
+    assert again.path("model", "weights").read_text() == "hours" and status(again) == "done"
+    assert names(tmp_path) == ["manifest.json", "model"]
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_a_kill_while_setting_aside_costs_nothing(tmp_path, monkeypatch, moved):
+    run, outputs = Run(tmp_path), ["model", "metrics.jsonl"]
+
+    def make():
+        write_text(run.path("model", "weights"), "hours")
+        write_text(run.path("metrics.jsonl"), "losses")
+        return {}
+
+    run.stage("train", "old", outputs, make)
+    replace, count = os.replace, iter(range(9))
+
+    def killed(source, target):
+        if Path(source).name in outputs and next(count) == moved:
+            raise SystemExit
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", killed)
+    with contextlib.suppress(SystemExit, KeyboardInterrupt):
+        Run(tmp_path).stage("train", "new", outputs, fail(KeyboardInterrupt()))
+    monkeypatch.setattr(os, "replace", replace)
+    again = Run(tmp_path)
+    assert not again.stage("train", "old", outputs, fail(AssertionError("done again")))
+    assert again.path("model", "weights").read_text() == "hours" and again.path("metrics.jsonl").read_text() == "losses"
+
+
+def test_what_was_set_aside_goes_when_the_new_content_is_done(tmp_path):
+    run, outputs = Run(tmp_path), ["model", "metrics.jsonl"]
+    run.stage("train", "old", outputs, work(run, "model/weights", "hours"))
+    with pytest.raises(KeyboardInterrupt):
+        run.stage("train", "new", outputs, half_way(run))
+    assert (tmp_path / ".former-train").exists()
+    run.stage("train", "new", outputs, work(run, "model/weights", "better"))
+    assert names(tmp_path) == ["manifest.json", "model"] and not (tmp_path / ".former-train").exists()
+
+
 def test_other_content_starts_from_nothing(tmp_path):
     run = Run(tmp_path)
     run.stage("train", "old", ["model", "metrics.jsonl"], work(run, "metrics.jsonl", "old"))
@@ -233,7 +291,7 @@ def test_other_content_starts_from_nothing(tmp_path):
 
     with pytest.raises(ValueError):
         run.stage("train", "new", ["model", "metrics.jsonl"], make)
-    assert names(tmp_path) == ["manifest.json", "model"] and status(run) == "failed: ValueError: "
+    assert names(tmp_path) == [".former-train", "manifest.json", "model"] and status(run) == "failed: ValueError: "
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"stages": []}', '{"stages": {"teach": 3}}', "\x00"])

@@ -22,6 +22,7 @@ from thriftune.records import Record, dump
 
 R = TypeVar("R", bound=Record)
 MANIFEST = "manifest.json"
+_FORMER = "record.json"  # of the stage whose outputs were set aside
 
 
 def content_id(*parts: Any) -> str:
@@ -203,6 +204,7 @@ class Run:
         that the stage goes on from: those of other content make room. The first is always written: when it was deleted
         since, the stage is not done.
         """
+        self._bring_back(name, identity, outputs)
         if self.is_done(name, identity) and self.path(outputs[0]).exists():
             return False
         with self._room(name, identity, outputs), self._recorded(name, identity) as record:
@@ -211,26 +213,52 @@ class Run:
 
     @contextmanager
     def _room(self, name: str, identity: str, outputs: Sequence[str]) -> Iterator[None]:
-        """Set outputs of other content aside; they come back when the work ends before it has written any.
+        """Set finished outputs of other content aside until this content is done too; unfinished ones are removed.
 
-        So a misspelt `student.model` does not cost the trained one.
+        So neither a misspelt `student.model` nor a training killed half-way costs the model that was there.
         """
-        former = self.manifest["stages"].get(name, {})
-        aside = self.path(f".former-{name}")
-        _remove(aside)  # what a kill left
+        former, aside = self.manifest["stages"].get(name, {}), self._aside(name)
         if former.get("id") != identity:
-            _move(outputs, self.folder, aside)
+            if former.get("status") == "done" or not aside.exists():
+                _remove(aside)
+                self._set_aside(name, former, outputs)
+            for output in outputs:
+                _remove(self.path(output))
         try:
             yield
         except BaseException:
-            if aside.exists() and not any(self.path(output).exists() for output in outputs):
-                _move(outputs, aside, self.folder)
+            if not any(self.path(output).exists() for output in outputs):
                 attempt = self.manifest["stages"][name]["status"]
-                self.manifest["stages"][name] = {**former, "last_attempt": attempt}
-                self.note()
+                self._restore(name, outputs, last_attempt=attempt)
             raise
-        finally:
+        _remove(aside)
+
+    def _set_aside(self, name: str, former: dict[str, Any], outputs: Sequence[str]) -> None:
+        aside = self._aside(name)
+        if any(self.path(output).exists() for output in outputs):
+            write_json(aside / _FORMER, {"id": "", **former})  # first: what is set aside is never without its record
+            _move(outputs, self.folder, aside)
+
+    def _bring_back(self, name: str, identity: str, outputs: Sequence[str]) -> None:
+        """Where what was set aside is what is asked for again, it takes its place again."""
+        former = _read_json(self._aside(name) / _FORMER)
+        if former.get("id") == identity:
+            self._restore(name, outputs)
+
+    def _restore(self, name: str, outputs: Sequence[str], **more: str) -> None:
+        aside = self._aside(name)
+        if former := _read_json(aside / _FORMER):
+            attempted = self.manifest["stages"].get(name, {}).get("id") != former.get("id")
+            for output in outputs:  # a kill may have left some of them where they were
+                if attempted or (aside / output).exists():
+                    _remove(self.path(output))
+            _move(outputs, aside, self.folder)
+            self.manifest["stages"][name] = {**former, **more}
+            self.note()
             _remove(aside)
+
+    def _aside(self, name: str) -> Path:
+        return self.path(f".former-{name}")
 
     @contextmanager
     def _recorded(self, name: str, identity: str) -> Iterator[dict[str, Any]]:
@@ -276,6 +304,15 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(stages, dict) or not all(isinstance(record, dict) for record in stages.values()):
         raise RunError(f"{path} is damaged: it has no record of stages. Move the folder away and run again")
     return dict(manifest)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a file of ours; nothing where there is none."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _move(names: Sequence[str], source: Path, target: Path) -> None:
