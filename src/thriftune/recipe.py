@@ -84,7 +84,7 @@ class Teacher(Section):
     """Who writes the lessons.
 
     `recorded` reads answers from `lessons`: `demo:NAME` or paths of JSONL. `openai` asks `model` at `base_url` (any
-    server that speaks OpenAI's chat completions) the `questions` of JSONL files (`id`, `collection`, `questions`), with
+    server that speaks OpenAI's chat completions; OpenAI's own if not set) the `questions` of JSONL files (`id`, `collection`, `questions`), with
     the first `examples` of `lessons` shown; the key is read from the environment variable `key_env`. Budgets are hard
     and count what is in flight.
     """
@@ -93,7 +93,7 @@ class Teacher(Section):
     lessons: list[str] = []
     limit: PositiveInt | None = None
     model: str | None = None
-    base_url: str = "https://api.openai.com/v1"
+    base_url: str | None = None
     key_env: str = "OPENAI_API_KEY"
     questions: list[str] = []
     examples: Annotated[int, Field(ge=0)] = 4

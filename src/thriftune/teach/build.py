@@ -95,6 +95,8 @@ def _examples(settings: Settings) -> dict[str, list[tuple[str, str]]]:
 
 def _key(settings: Settings) -> str:
     key = os.environ.get(settings.key_env, "")
-    if not key and urlsplit(settings.base_url).hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise TeacherError(f"the environment variable {settings.key_env} holds no key for {settings.base_url}")
+    if not key and urlsplit(settings.base_url or "").hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise TeacherError(
+            f"the environment variable {settings.key_env} holds no key for {settings.base_url or 'OpenAI'}"
+        )
     return key or "none"  # the client wants one; servers on this machine mostly do not
