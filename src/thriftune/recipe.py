@@ -84,9 +84,9 @@ class Teacher(Section):
     """Who writes the lessons.
 
     `recorded` reads answers from `lessons`: `demo:NAME` or paths of JSONL. `openai` asks `model` at `base_url` (any
-    server that speaks OpenAI's chat completions; OpenAI's own if not set) the `questions` of JSONL files (`id`, `collection`, `questions`), with
-    the first `examples` of `lessons` shown; the key is read from the environment variable `key_env`. Budgets are hard
-    and count what is in flight.
+    server that speaks OpenAI's chat completions; OpenAI's own if not set) the `questions` of JSONL files (`id`,
+    `collection`, `questions`), with the first `examples` of `lessons` shown; the key is read from the environment
+    variable `key_env`. Budgets are hard and count what is in flight.
     """
 
     kind: Literal["recorded", "openai"] = "recorded"
