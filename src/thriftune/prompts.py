@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from jinja2 import TemplateError
+
 LABEL_MARKER = "predict:\n"
 RATIONALE_MARKER = "explain:\n"
 _HOLE = "\x00"
@@ -67,6 +69,9 @@ class Renderer:
         """Return the decoder's ids for a seq2seq student."""
         return (*self._ids(text), self.tokenizer.eos_token_id)
 
+    def _chat(self, messages: list[dict[str, str]]) -> str:
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
     def _ids(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
@@ -74,7 +79,9 @@ class Renderer:
     def _frame(self) -> tuple[str, str, str]:
         if not getattr(self.tokenizer, "chat_template", None):
             return (self.tokenizer.bos_token or "", "\nQuestion: ", "\n")
-        messages = [{"role": "system", "content": _HOLE}, {"role": "user", "content": _HOLE}]
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        try:
+            text = self._chat([{"role": "system", "content": _HOLE}, {"role": "user", "content": _HOLE}])
+        except TemplateError:  # some templates (Gemma's) refuse a system turn
+            text = self._chat([{"role": "user", "content": f"{_HOLE}\n\n{_HOLE}"}])
         before, between, after = text.split(_HOLE)
         return before, between, after

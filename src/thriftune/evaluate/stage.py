@@ -67,6 +67,7 @@ def _score(run: Run, recipe: Recipe, task: Task, who: str, lessons: list[Lesson]
         **scores_of(verdicts, recipe.evaluate.bootstrap),
         **{name: ratio_interval(pairs, recipe.evaluate.bootstrap) for name, pairs in losses.items()},
         "families": by_family(predictions, verdicts),
+        "cut_off": sum(p.tokens >= recipe.evaluate.max_new_tokens for p in predictions),
         "seconds_per_answer": round(seconds / len(predictions), 4),
         "tokens_per_second": round(sum(p.tokens for p in predictions) / max(seconds, 1e-9), 2),
         "judge_seconds": round(time.monotonic() - started, 3),

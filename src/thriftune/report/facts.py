@@ -110,6 +110,9 @@ def table(facts: Facts) -> list[list[str]]:
     rows.append(
         ["answers that could not be judged", *(_count(facts.scores[w].get("unsupported")) for w in facts.students)]
     )
+    rows.append(
+        ["answers cut off at max_new_tokens", *(_count(facts.scores[w].get("cut_off")) for w in facts.students)]
+    )
     for key in ("label_loss", "rationale_loss"):
         rows.append([key.replace("_", " "), *(nats(facts.scores[who].get(key)) for who in facts.students)])
     rows.append(

@@ -167,4 +167,5 @@ def embedded(timeout_seconds: float = 10.0) -> Iterator[Engine]:
     try:
         yield Engine(server.url, timeout_seconds=timeout_seconds)
     finally:
+        server.process.kill()  # it holds nothing worth keeping, and told to end it says so on our stderr
         server.close()
