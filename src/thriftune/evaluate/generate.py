@@ -1,6 +1,5 @@
 """Generate answers: greedy, in batches of like length, with the constant prefix computed once."""
 
-import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,8 +7,12 @@ from typing import Any
 
 import torch
 
+from thriftune.errors import StudentError
 from thriftune.prompts import LABEL_MARKER, Prompt
+from thriftune.students.decode import decode, read_prefix
 from thriftune.students.load import Student
+from thriftune.train.loss import unwrapped
+from thriftune.train.tree import refuse_what_is_not_covered
 
 
 @dataclass(frozen=True)
@@ -66,20 +69,33 @@ def _batches(student: Student, prompts: Sequence[Prompt], size: int) -> Iterator
 
 def _generate(student: Student, prompts: list[Prompt], marker: str, max_new_tokens: int) -> list[list[int]]:
     renderer = student.renderer
-    extra: dict[str, Any] = {}
     if student.kind == "seq2seq":
         rows = [list(renderer.source(marker, prompt)) for prompt in prompts]
-        shared: tuple[int, ...] = ()
-    else:
-        pieces = [renderer.pieces(prompt) for prompt in prompts]
-        shared = pieces[0].prefix
-        rows = [[*piece.question, *renderer.marker(marker)] for piece in pieces]
-        extra["past_key_values"] = _prefix_cache(student, shared, len(rows))
-    width = max(map(len, rows))
-    pad = student.tokenizer.pad_token_id
-    # the padding stands between the shared prefix and the question, masked, so that answers line up at the right
-    ids = [[*shared, *[pad] * (width - len(row)), *row] for row in rows]
-    mask = [[*[1] * len(shared), *[0] * (width - len(row)), *[1] * len(row)] for row in rows]
+        return _plainly(student, rows, max_new_tokens, start=1)
+    pieces = [renderer.pieces(prompt) for prompt in prompts]
+    rows = [[*piece.question, *renderer.marker(marker)] for piece in pieces]
+    if not _covered(student.model):
+        whole = [[*piece.prefix, *row] for piece, row in zip(pieces, rows, strict=True)]
+        return _plainly(student, whole, max_new_tokens, start=max(map(len, whole)))
+    model, prefix = unwrapped(student.model), pieces[0].prefix
+    if prefix not in student.prefix_caches:
+        student.prefix_caches[prefix] = read_prefix(model, prefix)
+    return decode(model, student.prefix_caches[prefix], rows, student.tokenizer.eos_token_id, max_new_tokens)
+
+
+def _covered(model: Any) -> bool:
+    try:
+        refuse_what_is_not_covered(model)
+    except StudentError:
+        return False
+    return True
+
+
+def _plainly(student: Student, rows: list[list[int]], max_new_tokens: int, start: int) -> list[list[int]]:
+    """Generate with transformers alone: seq2seq students, and causal ones whose prefix cannot be shared."""
+    width, pad = max(map(len, rows)), student.tokenizer.pad_token_id
+    ids = [[*[pad] * (width - len(row)), *row] for row in rows]
+    mask = [[*[0] * (width - len(row)), *[1] * len(row)] for row in rows]
     output = student.model.generate(
         input_ids=torch.tensor(ids, device=student.device),
         attention_mask=torch.tensor(mask, device=student.device),
@@ -88,29 +104,8 @@ def _generate(student: Student, prompts: list[Prompt], marker: str, max_new_toke
         num_beams=1,
         pad_token_id=pad,
         eos_token_id=student.tokenizer.eos_token_id,
-        **extra,
     )
-    start = 1 if student.kind == "seq2seq" else len(ids[0])
     return [_until(row, student.tokenizer.eos_token_id) for row in output[:, start:].tolist()]
-
-
-def _prefix_cache(student: Student, prefix: tuple[int, ...], rows: int) -> Any:
-    """Keys and values of the prefix, computed once per collection and repeated for the rows of a batch."""
-    from transformers import DynamicCache
-
-    store = student.prefix_caches
-    if prefix not in store:
-        cache = DynamicCache(config=student.model.config)
-        student.model(
-            input_ids=torch.tensor([prefix], device=student.device),
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        store[prefix] = cache
-    cache = copy.deepcopy(store[prefix])
-    cache.batch_repeat_interleave(rows)
-    return cache
 
 
 def _until(ids: list[int], end: int) -> list[int]:

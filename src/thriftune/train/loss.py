@@ -60,7 +60,7 @@ def loss_of(student: Student, rows: list[Row], scale: Scale) -> Loss:
 
 def _causal(student: Student, batch: Pack) -> Loss:
     device = student.device
-    model = _unwrapped(student.model)
+    model = unwrapped(student.model)
     hidden = model.get_decoder()(
         input_ids=batch.input_ids.to(device),
         position_ids=batch.position_ids.to(device),
@@ -93,6 +93,6 @@ def _seq2seq(student: Student, batch: Pairs) -> Loss:
     return Loss((each * weights).sum(), each.detach(), is_label, rows)
 
 
-def _unwrapped(model: Any) -> Any:
+def unwrapped(model: Any) -> Any:
     """Return the Hugging Face model under PEFT's wrapper; the adapters live inside its layers."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model

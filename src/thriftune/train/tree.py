@@ -126,7 +126,7 @@ def tree_attention(model: Any) -> Iterator[None]:
         StudentError: the model's attention is of a kind that packs do not cover.
     """
     config = model.config.get_text_config()
-    _refuse_what_packs_do_not_cover(model, config)
+    refuse_what_is_not_covered(model)
     ALL_ATTENTION_FUNCTIONS.register(NAME, attend)
     before = config._attn_implementation
     config._attn_implementation = NAME
@@ -136,7 +136,13 @@ def tree_attention(model: Any) -> Iterator[None]:
         config._attn_implementation = before
 
 
-def _refuse_what_packs_do_not_cover(model: Any, config: Any) -> None:
+def refuse_what_is_not_covered(model: Any) -> None:
+    """Raise where the model's attention or output layer is more than packs and shared prefixes cover.
+
+    Raises:
+        StudentError: a sliding window, soft-capping, or an output layer that is more than one matrix.
+    """
+    config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     if kinds != {"full_attention"} or getattr(config, "attn_logit_softcapping", None):
         raise StudentError(f"{config.model_type}: attention of kind {sorted(kinds)} cannot be packed")

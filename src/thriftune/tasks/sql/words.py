@@ -1,0 +1,96 @@
+"""A query as words: enough to spell it in one way and to say what it is made of. SQLite alone decides what is SQL."""
+
+import re
+
+KEYWORDS = frozenset(
+    "all and as asc between by case cast cross current_date desc distinct else end escape except exists filter first "
+    "following from full glob group having in inner intersect is isnull join last left like limit materialized natural "
+    "not notnull null nulls offset on or order outer over partition preceding range recursive right rows select then "
+    "unbounded union using values when where window with".split()
+)
+_PART = re.compile(
+    r"""(?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))
+    |(?P<quoted>'(?:[^']|'')*(?:'|\Z)|"(?:[^"]|"")*(?:"|\Z)|`[^`]*(?:`|\Z)|\[[^\]]*(?:\]|\Z))
+    |(?P<word>[^\W\d][\w$]*)
+    |(?P<number>(?:\d[\w]*)(?:\.\w*)?)
+    |(?P<space>[\s]+)
+    |(?P<sign><>|<=|>=|==|!=|\|\||.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_AGGREGATES = {"count", "sum", "avg", "min", "max", "total", "group_concat"}
+_FAMILIES = {
+    "where": "where", "join": "join", "group": "group_by", "having": "having", "order": "order_by", "limit": "limit",
+    "distinct": "distinct", "union": "set_operation", "except": "set_operation", "intersect": "set_operation",
+    "like": "like", "glob": "like", "between": "range", "in": "in", "null": "null", "isnull": "null",
+    "notnull": "null", "not": "not", "or": "or", "case": "case", "with": "with", "over": "window", "strftime": "date",
+    "exists": "exists",
+}  # fmt: skip
+
+
+def words_of(query: str) -> list[str]:
+    """Return the query's words, numbers, strings and signs; comments and space are left out."""
+    return [part[0] for part in _PART.finditer(query) if part.lastgroup not in ("comment", "space")]
+
+
+def tidy(query: str) -> str:
+    """Return the query on one line: comments and the last semicolon off, keywords in capitals, strings as they are."""
+    made: list[str] = []
+    for part in _PART.finditer(query):
+        if part.lastgroup in ("comment", "space"):
+            made.append("" if made and made[-1] == " " else " ")
+        else:
+            made.append(part[0].upper() if part[0].lower() in KEYWORDS else part[0])
+        if not made[-1]:
+            made.pop()
+    return "".join(made).strip().removesuffix(";").rstrip()
+
+
+def canonical(query: str) -> tuple[str, ...]:
+    """Return the words in small letters outside strings, without a last semicolon and unused names of output columns.
+
+    It is a comparison of texts: queries that say the same in another way differ. That is what execution is for.
+    """
+    words = [word if word[0] in "'\"`[" else word.lower() for word in words_of(query)]
+    while words and words[-1] == ";":
+        words.pop()
+    return tuple(_without_names(words))
+
+
+def ordered(query: str) -> bool:
+    """Tell whether the query has ORDER BY at its top level, so that the order of its rows matters."""
+    words = [word.lower() for word, depth in _depths(words_of(query)) if depth == 0]
+    return any(pair == ("order", "by") for pair in zip(words, words[1:], strict=False))
+
+
+def families(query: str) -> tuple[str, ...]:
+    """Return the families of a query, sorted; those of a text that is no query are of no use, and harmless."""
+    words = [word.lower() for word in words_of(query)]
+    found = {family for word in words if (family := _FAMILIES.get(word))}
+    found |= {"aggregate"} if _AGGREGATES & set(words) else set()
+    return tuple(sorted(found | ({"subquery"} if words.count("select") > 1 else set())))
+
+
+def _without_names(words: list[str]) -> list[str]:
+    """Drop `AS name` of the outermost columns where nothing else in the query says the name."""
+    kept: list[str] = []
+    in_columns, skip = False, False
+    for index, (word, depth) in enumerate(_depths(words)):
+        if depth == 0 and word in ("select", "from"):
+            in_columns = word == "select"
+        if skip:
+            skip = False
+        elif depth == 0 and in_columns and word == "as" and words.count("".join(words[index + 1 : index + 2])) == 1:
+            skip = True
+        else:
+            kept.append(word)
+    return kept
+
+
+def _depths(words: list[str]) -> list[tuple[str, int]]:
+    """Pair every word with how many parentheses are open around it; a parenthesis counts as inside itself."""
+    pairs, depth = [], 0
+    for word in words:
+        depth += word == "("
+        pairs.append((word, depth))
+        depth -= word == ")"
+    return pairs
