@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from jinja2 import TemplateError
-
 LABEL_MARKER = "predict:\n"
 RATIONALE_MARKER = "explain:\n"
 _HOLE = "\x00"
@@ -79,6 +77,8 @@ class Renderer:
     def _frame(self) -> tuple[str, str, str]:
         if not getattr(self.tokenizer, "chat_template", None):
             return (self.tokenizer.bos_token or "", "\nQuestion: ", "\n")
+        from jinja2 import TemplateError  # here: what only names a prompt loads no template engine
+
         try:
             text = self._chat([{"role": "system", "content": _HOLE}, {"role": "user", "content": _HOLE}])
         except TemplateError:  # some templates (Gemma's) refuse a system turn
