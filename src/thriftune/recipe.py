@@ -64,13 +64,43 @@ class Collection(Section):
         return self
 
 
-class Task(Section):
-    """What is asked, and on what the answers are run. `prompt_tokens` bounds the part before the question."""
+class Database(Section):
+    """One SQL database. `demo` takes the embedded one; else `file` is an SQLite file, which is only read.
 
-    kind: Literal["query_dsl"] = "query_dsl"
+    `notes` says what a schema cannot: `{orders.state: "open, paid or void"}`.
+    """
+
+    demo: Literal["nycflights"] | None = None
+    file: Path | None = None
+    notes: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Database":
+        if bool(self.demo) == bool(self.file):
+            raise ValueError("give either demo or file")
+        return self
+
+
+class Task(Section):
+    """What is asked, and on what the answers are run: `query_dsl` on `collections`, `sql` on `databases`.
+
+    `prompt_tokens` bounds the part before the question. Of `engine` the task `sql` uses `timeout_seconds` alone.
+    """
+
+    kind: Literal["query_dsl", "sql"] = "query_dsl"
     engine: Engine = Engine()
     prompt_tokens: PositiveInt = 1500
-    collections: Annotated[dict[str, Collection], Field(min_length=1)]
+    collections: dict[str, Collection] = {}
+    databases: dict[str, Database] = {}
+
+    @model_validator(mode="after")
+    def _what_the_kind_asks(self) -> "Task":
+        needed, other = ("databases", "collections") if self.kind == "sql" else ("collections", "databases")
+        if not getattr(self, needed):
+            raise ValueError(f"kind {self.kind} needs {needed} with at least one name")
+        if getattr(self, other):
+            raise ValueError(f"kind {self.kind} has no {other}; give {needed} alone, or change task.kind")
+        return self
 
 
 class Price(Section):
@@ -256,11 +286,12 @@ def _override(data: dict[str, Any], override: str) -> None:
 
 def _resolve_paths(data: dict[str, Any], base: Path) -> None:
     task = data.get("task")
-    collections = task.get("collections") if isinstance(task, dict) else None
-    for collection in (collections if isinstance(collections, dict) else {}).values():
-        for key in ("mapping", "documents"):
-            if isinstance(collection, dict) and isinstance(collection.get(key), str):
-                collection[key] = str(base / collection[key])
+    for section, keys in (("collections", ("mapping", "documents")), ("databases", ("file",))):
+        sources = task.get(section) if isinstance(task, dict) else None
+        for source in (sources if isinstance(sources, dict) else {}).values():
+            for key in keys:
+                if isinstance(source, dict) and isinstance(source.get(key), str):
+                    source[key] = str(base / source[key])
     teacher = data.get("teacher")
     for key in ("lessons", "questions"):
         if isinstance(teacher, dict) and isinstance(teacher.get(key), list):
@@ -301,8 +332,8 @@ def _keys_beside(location: tuple[Any, ...]) -> list[str]:
     model: Any = Recipe
     for part in location[:-1]:
         field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        if field is None:
-            model = Collection  # the only free-named level: task.collections.NAME
+        if field is None:  # a name of the user's own: task.collections.NAME, task.databases.NAME
+            model = Database if "databases" in location else Collection
         else:
             model = field.annotation
     return list(getattr(model, "model_fields", {}))

@@ -150,10 +150,11 @@ def _told(run: Run, stage: str, now: bool) -> None:
 def _task_content(recipe: Recipe) -> dict[str, Any]:
     """Return the section `task` with what its files hold instead of where they lie."""
     content = dump_section(recipe.task)
-    for collection in content["collections"].values():
-        for key in ("mapping", "documents"):
-            if collection[key] and Path(collection[key]).is_file():
-                collection[key] = file_id(Path(collection[key]))
+    for section, keys in (("collections", ("mapping", "documents")), ("databases", ("file",))):
+        for source in content[section].values():
+            for key in keys:
+                if source[key] and Path(source[key]).is_file():
+                    source[key] = file_id(Path(source[key]))
     return content
 
 

@@ -10,12 +10,30 @@ from thriftune.tasks.base import Task
 
 
 def build(recipe: Recipe) -> Task:
+    """Make the task of `task.kind`, ready to judge.
+
+    Raises:
+        EngineError, InputError, MissingPackage: see the rooms `tasks.query_dsl` and `tasks.sql`.
+    """
+    return _sql(recipe) if recipe.task.kind == "sql" else _query_dsl(recipe)
+
+
+def _sql(recipe: Recipe) -> Task:
+    from thriftune.tasks.sql.database import notes_of, read
+    from thriftune.tasks.sql.task import Source, Sql
+
+    settings, seconds = recipe.task, recipe.task.engine.timeout_seconds
+    sources = {}
+    for name, chosen in settings.databases.items():
+        database, source_id = read(name, chosen, seconds)
+        sources[name] = Source(database, notes_of(chosen), source_id)
+    return Sql(sources, recipe.evaluate.robust, settings.prompt_tokens, seconds)
+
+
+def _query_dsl(recipe: Recipe) -> Task:
     """Start the embedded engine and load the collections into it, or reach the server at `task.engine.url`.
 
     A server is only searched; document sets made for a judgement always live in the embedded engine.
-
-    Raises:
-        EngineError, InputError, MissingPackage: see the room `tasks.query_dsl`.
     """
     from thriftune.tasks.query_dsl import collections
     from thriftune.tasks.query_dsl.engine import Engine, embedded

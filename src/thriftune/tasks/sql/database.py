@@ -102,14 +102,13 @@ class Database:
 
     def sample(self, table: str, most: int) -> list[Row]:
         """Return up to `most` rows of a table of `tables`, in the order of the file."""
-        found = self._inside(f"SELECT * FROM {quoted(table)} LIMIT {most}")
-        return found.fetchall()
+        return self._inside(f"SELECT * FROM {quoted(table)} LIMIT {most}")
 
     def values(self, table: str, column: str, most: int) -> list[tuple[Any, int]]:
         """Return the values of a column with how often they come, the most frequent first."""
         name = quoted(column)
         query = f"SELECT {name}, count(*) AS n FROM {quoted(table)} WHERE {name} IS NOT NULL GROUP BY {name}"
-        return self._inside(f"{query} ORDER BY n DESC, {name} LIMIT {most}").fetchall()
+        return self._inside(f"{query} ORDER BY n DESC, {name} LIMIT {most}")
 
     def turn_around(self, backwards: bool) -> None:
         """Have rows whose order is not asked come in the opposite order: it shows what an answer owes to chance."""
@@ -121,9 +120,16 @@ class Database:
         """Close the connection."""
         self._connection.close()
 
-    def _inside(self, query: str) -> sqlite3.Cursor:
-        self._deadline = float("inf")  # the project's own query on the user's own table
-        return self._connection.execute(query)
+    def _inside(self, query: str) -> list[Row]:
+        """Run the project's own query on the user's own table; one that cannot be read (a broken view) has no rows."""
+        self._deadline = float("inf")
+        longest = self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10**9)
+        try:
+            return self._connection.execute(query).fetchall()
+        except sqlite3.Error:
+            return []
+        finally:
+            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
 
     def _authorize(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         hidden = action == sqlite3.SQLITE_READ and (first or "").lower().startswith(_HIDDEN)
@@ -167,9 +173,7 @@ class Database:
             return Fault("limit:statements", "more than one statement")
         if "too big" in text or "too large" in text or "too many" in text or "too complex" in text:
             return Fault("limit:size", text)
-        return Fault(
-            "not_sql" if any(said in text for said in ("syntax", "token", "incomplete")) else "invalid", text
-        )
+        return Fault("not_sql" if any(said in text for said in ("syntax", "token", "incomplete")) else "invalid", text)
 
 
 def read(name: str, settings: recipe.Database, timeout_seconds: float) -> tuple[Database, str]:
@@ -185,10 +189,13 @@ def read(name: str, settings: recipe.Database, timeout_seconds: float) -> tuple[
     path = settings.file
     if path is None or not path.is_file():
         raise InputError(f"task.databases.{name}.file: there is no file {path}")
+    connection = None
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         database = Database(connection, timeout_seconds)
     except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
         raise InputError(f"task.databases.{name}.file: {path} cannot be read as an SQLite database: {error}") from error
     if not database.tables:
         raise InputError(f"task.databases.{name}.file: {path} has no tables")
@@ -233,5 +240,3 @@ def _refused(query: str) -> Fault | None:
 def _short(cell: Any) -> str:
     text = f"{cell:.6g}" if isinstance(cell, float) else "NULL" if cell is None else str(cell)
     return text if len(text) <= 40 else text[:39] + "…"
-
-

@@ -40,9 +40,7 @@ def _other_rows(rows: Sequence[Row], chance: random.Random) -> list[Row]:
 
 
 def _drawn(rows: Sequence[Row], chance: random.Random) -> Row:
-    return tuple(
-        None if chance.random() < _NULL else chance.choice(rows)[column] for column in range(len(rows[0]))
-    )
+    return tuple(None if chance.random() < _NULL else chance.choice(rows)[column] for column in range(len(rows[0])))
 
 
 def _type(declared: str) -> str:
