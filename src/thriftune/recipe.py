@@ -45,7 +45,8 @@ class Collection(Section):
 
     They are loaded into the embedded engine. With `engine.url` the index is on the server already, and the documents
     are a sample of it, from which document sets for robust execution match are made.
-    `spoken` says what people call a field's values (`{dest.code: {BUF: [Buffalo]}}`); variants of lessons use it.
+    `spoken` says what people call a field's values (`{dest.code: {BUF: [Buffalo]}}`): questions that use these names
+    are shown the values (`task.link_values`), and variants of lessons vary them.
     """
 
     demo: Literal["films", "flights"] | None = None
@@ -84,12 +85,14 @@ class Database(Section):
 class Task(Section):
     """What is asked, and on what the answers are run: `query_dsl` on `collections`, `sql` on `databases`.
 
-    `prompt_tokens` bounds the part before the question. Of `engine` the task `sql` uses `timeout_seconds` alone.
+    `prompt_tokens` bounds the part before the question. `link_values` shows behind a question the index's own values
+    that it names (`query_dsl`). Of `engine` the task `sql` uses `timeout_seconds` alone.
     """
 
     kind: Literal["query_dsl", "sql"] = "query_dsl"
     engine: Engine = Engine()
     prompt_tokens: PositiveInt = 1500
+    link_values: bool = True
     collections: dict[str, Collection] = {}
     databases: dict[str, Database] = {}
 

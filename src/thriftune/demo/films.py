@@ -58,6 +58,27 @@ NOTES = {
     "ratings.score": "0-100",
 }
 
+# What people call the values: shown with a question that uses these names, and varied in variants of lessons.
+SPOKEN: dict[str, dict[str, list[str]]] = {
+    "genres": {
+        "Animation": ["animated", "cartoon"], "Biography": ["biographical", "biopic"], "Comedy": ["funny"],
+        "Crime": ["gangster"], "Documentary": ["documentaries"], "History": ["historical"], "Horror": ["scary"],
+        "Romance": ["romantic", "love story"], "Sci-Fi": ["science fiction", "scifi"], "Sport": ["sporting"],
+    },
+    "countries": {
+        "United States": ["American", "US", "USA", "America"], "United Kingdom": ["British", "UK", "Britain"],
+        "France": ["French"], "Germany": ["German"], "Italy": ["Italian"], "Spain": ["Spanish"],
+        "Canada": ["Canadian"], "Australia": ["Australian", "Aussie"], "Japan": ["Japanese"], "India": ["Indian"],
+        "Ireland": ["Irish"], "Hong Kong": ["Hong Kong"], "South Korea": ["Korean", "South Korean", "Korea"],
+        "People's Republic of China": ["Chinese", "China"], "New Zealand": ["New Zealand"], "Mexico": ["Mexican"],
+        "Denmark": ["Danish"], "Sweden": ["Swedish"], "Belgium": ["Belgian"], "Switzerland": ["Swiss"],
+        "Czech Republic": ["Czech"], "Austria": ["Austrian"], "Russia": ["Russian"], "Israel": ["Israeli"],
+        "Iran": ["Iranian"], "Brazil": ["Brazilian"], "Argentina": ["Argentinian", "Argentine"],
+        "Netherlands": ["Dutch"], "Norway": ["Norwegian"], "South Africa": ["South African"],
+    },
+    "ratings.source": {"metacritic": ["metascore"], "rotten_tomatoes": ["Rotten Tomatoes", "tomatometer"]},
+}  # fmt: skip
+
 _QUERY = """
 select o.ID, Title, Year, o.Rating as certificate, Runtime, Genre, Released, Director, Writer, "Cast", Metacritic,
        Language, Country, Awards, Oscars, t.Rating as critic_score, Meter, Reviews, BoxOffice, Production

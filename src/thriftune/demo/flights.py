@@ -70,7 +70,8 @@ NOTES = {
     "plane.year": "built",
 }
 
-# What people call the values, for variants of lessons (`dataset.variants`): every airline and airport of the sample.
+# What people call the values: shown with a question that uses these names, and varied in variants of lessons
+# (`dataset.variants`). Every airline and airport of the sample.
 SPOKEN: dict[str, dict[str, list[str]]] = {
     "origin": {"JFK": ["Kennedy"], "LGA": ["LaGuardia", "La Guardia"], "EWR": ["Newark"]},
     "carrier": {

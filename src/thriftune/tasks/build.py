@@ -50,7 +50,16 @@ def _query_dsl(recipe: Recipe) -> Task:
         else:
             for name, collection in chosen.items():
                 sandbox.load(name, collection.mapping, collection.documents())
-        return QueryDsl(engine, sandbox, chosen, recipe.evaluate.robust, recipe.task.prompt_tokens, resources.pop_all())
+        kept = resources.pop_all()
+        return QueryDsl(
+            engine,
+            sandbox,
+            chosen,
+            recipe.evaluate.robust,
+            recipe.task.prompt_tokens,
+            recipe.task.link_values,
+            _resources=kept,
+        )
 
 
 def _credentials(settings: EngineSettings) -> tuple[str, str] | None:

@@ -12,7 +12,7 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.query_dsl import answers, bodies, boundary, canonical, variants
+from thriftune.tasks.query_dsl import answers, bodies, boundary, canonical, linking, variants
 from thriftune.tasks.query_dsl.bodies import Fault
 from thriftune.tasks.query_dsl.collections import Collection
 from thriftune.tasks.query_dsl.dates import freeze
@@ -44,6 +44,7 @@ class QueryDsl:
         sandbox: where document sets made for one judgement live; may be the same engine.
         robust: whether predictions that match are also judged on boundary documents.
         prompt_tokens: about how many tokens the instructions may have; a longer mapping is cut to what is asked.
+        link_values: whether the prompt shows the index's values that a question names.
     """
 
     engine: Engine
@@ -51,22 +52,24 @@ class QueryDsl:
     collections: dict[str, Collection]
     robust: bool = True
     prompt_tokens: int = 1500
+    link_values: bool = True
     _resources: ExitStack = field(default_factory=ExitStack)
     _golds: dict[tuple[str, str], _Gold | Fault] = field(default_factory=dict)
     _samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     _documents: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     _lines: dict[str, dict[str, str]] = field(default_factory=dict)
+    _links: dict[str, linking.Links] = field(default_factory=dict)
 
     def identity(self) -> str:
         """Return a content id of mappings, documents' source and notes."""
         return content_id([(name, c.mapping, c.notes, c.now, c.source_id) for name, c in self.collections.items()])
 
     def prompt(self, question: Question) -> Prompt:
-        """Return instructions with the compact mapping, and the question."""
+        """Return instructions with the compact mapping, and the question with the values that it names."""
         collection = self._collection(question)
         lines = self._lines_of(question.collection, collection)
         text = render(question.collection, lines, collection.now, question.text, self.prompt_tokens)
-        return Prompt(text, question.text)
+        return Prompt(text, question.text + self._values_named(question, collection))
 
     def families(self, label: str) -> tuple[str, ...]:
         """Return the clause families of a body; none for a text that is no body."""
@@ -191,6 +194,15 @@ class QueryDsl:
             values = values_of(collection.mapping, self._values(name, collection))
             self._lines[name] = lines_of(collection.mapping, collection.notes, values)
         return self._lines[name]
+
+    def _values_named(self, question: Question, collection: Collection) -> str:
+        if not self.link_values:
+            return ""
+        name = question.collection
+        if name not in self._links:
+            documents = self._values(name, collection)
+            self._links[name] = linking.links_of(fields_of(collection.mapping), documents, collection.spoken)
+        return linking.shown(self._links[name], question.text)
 
     def _sample(self, name: str, collection: Collection) -> list[dict[str, Any]]:
         if name not in self._samples:
