@@ -169,3 +169,22 @@ def test_packs_equal_separate_passes_for_any_lengths(prefixes, rows, micro_token
         for batch in micro_batches(made, micro_tokens):
             ours = ours + loss_of(student, batch, scale).total
     assert relative(gradient(student, ours), expected_gradient) <= 1e-5
+
+
+@pytest.mark.parametrize("modality", ["full", "lora"])
+def test_in_bf16_the_gradient_is_that_of_fp32_within_its_rounding(folders, modality):
+    student = student_of(folders, "causal", modality)
+    exact = gradient(student, our_loss(student, 0.5))
+    student.precision = "bf16"
+    with student.autocast():
+        separate = gradient(student, plain_loss(student, 0.5))
+    assert relative(gradient(student, our_loss(student, 0.5)), exact) <= 1.5 * relative(separate, exact)
+
+
+def test_attention_of_a_pack_is_the_same_with_and_without_a_backward_of_its_own(folders):
+    student = student_of(folders, "causal", "full")
+    ours = gradient(student, our_loss(student, 0.5))
+    for module in student.model.modules():
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = 1e-12  # dropout takes the other road: slices and PyTorch's own attention
+    assert relative(gradient(student, our_loss(student, 0.5)), ours) <= 1e-5

@@ -22,6 +22,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from thriftune.errors import StudentError
+from thriftune.train.pack_attention import attend_parts
 
 NAME = "thriftune_tree"
 
@@ -93,7 +94,11 @@ def attend(
     if any(kwargs.get(name) is not None for name in ("sliding_window", "softcap", "s_aux")):
         raise StudentError(f"{type(module).__name__}: attention with a window, a cap or sinks cannot be packed")
     layout.calls.append(type(module).__name__)
-    rows = [_row(query, key, value, part, scaling or query.shape[-1] ** -0.5, dropout) for part in layout.parts]
+    scale = scaling or query.shape[-1] ** -0.5
+    if query.device.type == "cpu" and dropout == 0:
+        # twice as fast as the CPU's flash kernel, whose backward is slow for narrow heads (docs/decisions/attention.md)
+        return attend_parts(query[0], key[0], value[0], layout.parts, scale)[None].transpose(1, 2), None
+    rows = [_row(query, key, value, part, scale, dropout) for part in layout.parts]
     return torch.cat(rows, dim=2).transpose(1, 2), None
 
 
@@ -108,13 +113,7 @@ def _row(
     k = torch.cat([key[:, :, part.prefix], key[:, :, part.row]], dim=2)
     v = torch.cat([value[:, :, part.prefix], value[:, :, part.row]], dim=2)
     mask = part.mask(heads // groups, q.device, q.dtype)
-    if q.device.type == "cpu":
-        # twice as fast as the CPU's flash kernel, whose backward is slow for narrow heads (docs/decisions/attention.md)
-        scores = torch.matmul(q * scaling, k.transpose(2, 3)) + mask
-        weights = torch.nn.functional.dropout(scores.softmax(-1), dropout, training=dropout > 0)
-        out = torch.matmul(weights, v)
-    else:
-        out = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling, dropout_p=dropout)
+    out = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling, dropout_p=dropout)
     return out.reshape(1, heads, length, width)
 
 
