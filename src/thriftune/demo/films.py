@@ -45,10 +45,9 @@ MAPPING: dict[str, Any] = {
 NOTES = {
     "runtime": "minutes",
     "certificate": "G, PG, PG-13, R, NC-17",
-    "genres": "Action, Adventure, Animation, Biography, Comedy, Crime, Documentary, Drama, Family, Fantasy, History, "
-    "Horror, Musical, Mystery, Romance, Sci-Fi, Sport, Thriller, War, Western",
-    "countries": "United States, United Kingdom, France",
-    "languages": "English, French",
+    "genres": "Drama, Sci-Fi",
+    "countries": "United Kingdom",
+    "languages": "English",
     "studios": "Warner Bros. Entertainment",
     "awards": "Won 1 Oscar. Nominated for 2 Oscars.",
     "oscars": "won",
