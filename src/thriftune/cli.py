@@ -1,6 +1,7 @@
 """The command line: one command per stage; parse, call, print."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -122,6 +123,8 @@ def _root(version: Version = False) -> None:
 
 def main() -> Any:
     """Run the command line; a fault of the user ends with one message and exit code 2."""
+    # read when torch starts its threads: waiting ones sleep, for spinning ones starve whatever else runs, and themselves
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except UserError as error:
