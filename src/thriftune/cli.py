@@ -123,7 +123,7 @@ def _root(version: Version = False) -> None:
 
 def main() -> Any:
     """Run the command line; a fault of the user ends with one message and exit code 2."""
-    # read when torch starts its threads: waiting ones sleep, for spinning ones starve whatever else runs, and themselves
+    # read when torch starts its threads: those that wait sleep, for spinning they starve other processes and themselves
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
