@@ -10,7 +10,7 @@ from typing import Any
 
 from thriftune.errors import RecipeError, RunError
 from thriftune.progress import Progress
-from thriftune.recipe import Recipe
+from thriftune.recipe import FILES, Recipe
 from thriftune.records import dump_section
 from thriftune.runs import Run, content_id, file_id
 from thriftune.tasks.base import Task
@@ -150,7 +150,7 @@ def _told(run: Run, stage: str, now: bool) -> None:
 def _task_content(recipe: Recipe) -> dict[str, Any]:
     """Return the section `task` with what its files hold instead of where they lie."""
     content = dump_section(recipe.task)
-    for section, keys in (("collections", ("mapping", "documents")), ("databases", ("file",))):
+    for section, keys in FILES.items():
         for source in content[section].values():
             for key in keys:
                 if source[key] and Path(source[key]).is_file():
