@@ -141,7 +141,7 @@ def _needed(lines: Lines, question: str, room: int) -> Lines:
 
 def _stems(text: str) -> set[str]:
     parted = re.sub(r"([a-z])([A-Z])", r"\1 \2", text).lower()
-    return {word[:4] for word in re.split(r"[\W_]+", parted) if len(word) > 1}
+    return {word[:4] for word in re.split(r"[\W_]+", parted) if len(word) > 2}
 
 
 def _text(value: Any, most: int = _LONGEST) -> str:
