@@ -39,6 +39,7 @@ SCHEMAS = {
     "branching": {"$defs": {"n": {"anyOf": [{"items": {"$ref": "#/$defs/n"}}] * 40}}, "$ref": "#/$defs/n"},
     "old": {"$schema": "http://json-schema.org/draft-04/schema#", "minimum": 3, "exclusiveMinimum": True},
     "any": True,
+    "odd": {"properties": {"n": {"multipleOf": 0.1}, "r": {"format": "regex"}}},
 }
 
 
@@ -198,6 +199,12 @@ def test_a_validation_without_end_is_ended_and_the_next_one_is_judged(task, sche
         assert (verdict.valid, verdict.fault) == (False, "timeout") and took < 20, verdict
     assert verdict.fault in ("", "timeout", "limit:depth") and task.check(about(schema), "{}").valid
     assert task.check(about("support"), '{"intent":"seat"}').valid
+
+
+@pytest.mark.parametrize("answer", ['{"n":1' + "0" * 400 + "}", '{"r":"a{99999999999999999999}"}'])
+def test_what_the_library_fails_on_is_not_judged(task, answer):
+    verdict = judged(task, '{"n":1}', answer, "odd")
+    assert (verdict.valid, verdict.fault, verdict.execution_match) == (False, "unsupported", None), verdict
 
 
 def test_a_worker_that_dies_is_started_again(task):

@@ -189,6 +189,8 @@ def test_a_method_that_is_missing_is_told_by_name(tmp_path):
     (tmp_path / "mine.py").write_text("def make():\n    return object()\nnumber = 3\n")
     with pytest.raises(InputError, match=r"returned a object without identity, prompt, check, judge"):
         own(f"{tmp_path / 'mine.py'}:make", {})
+    with pytest.raises(InputError, match=r"task\.options do not fit .*mine\.py:make: got an unexpected .* 'row'"):
+        own(f"{tmp_path / 'mine.py'}:make", {"row": 1})
     with pytest.raises(InputError, match="has no function number"):
         own(f"{tmp_path / 'mine.py'}:number", {})
     with pytest.raises(InputError, match="there is no file"):

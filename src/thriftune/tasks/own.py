@@ -6,6 +6,7 @@ while it is run, so it may import its neighbours. What it raises keeps its trace
 
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,12 +19,16 @@ def make(factory: str, options: dict[str, Any]) -> Task:
     """Return what the function `FILE.py:FUNCTION` makes of the options.
 
     Raises:
-        InputError: there is no such file or function, or what it returns is no task; the text says what is missing.
+        InputError: there is no such file or function, the options do not fit, or what comes is no task.
     """
     path, _, name = factory.rpartition(":")
     function = getattr(_module(Path(path)), name, None)
     if not callable(function):
         raise InputError(f"task.factory: {path} has no function {name}")
+    try:
+        signature(function).bind(**options)
+    except TypeError as error:
+        raise InputError(f"task.options do not fit {path}:{name}: {error}") from error
     task: Task = function(**options)
     missing = [promise for promise in promises() if not callable(getattr(task, promise, None))]
     if missing:

@@ -160,4 +160,5 @@ class JsonSchema:
 
 def _bad(question: Question, fault: Fault, base: dict[str, Any] | None = None) -> Verdict:
     values = {"question_id": question.id, **(base or {})}
-    return Verdict(**values, valid=False, fault=fault.kind, detail=fault.detail[:500], execution_match=False)
+    judged = None if fault.kind == "unsupported" else False
+    return Verdict(**values, valid=False, fault=fault.kind, detail=fault.detail[:500], execution_match=judged)
