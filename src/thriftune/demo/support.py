@@ -6,7 +6,6 @@ NAME = "support"
 _NAME = {"type": "string", "minLength": 2, "maxLength": 60}
 _AIRPORT = {"type": "string", "pattern": "^[A-Z]{3}$"}
 SCHEMA: dict[str, Any] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
     "properties": {
         "intent": {
