@@ -49,7 +49,8 @@ class Formula(Task):
     def run(self, text: str) -> list[float] | str:
         """Return the formula's value for every row, or what is wrong with it."""
         try:
-            tree = ast.parse(self.tidy(text), mode="eval").body if len(text) < 500 else ast.Pass()
+            text = self.tidy(text)
+            tree = ast.parse(text, mode="eval").body if len(text) < 500 else ast.Pass()
             found = [value(tree, row) for row in self.rows]
         except (SyntaxError, ValueError, KeyError, ArithmeticError, RecursionError, MemoryError) as error:
             return f"{type(error).__name__}: {error}"[:200]
