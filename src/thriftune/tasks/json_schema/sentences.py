@@ -29,7 +29,8 @@ def _type(error: ValidationError) -> str:
 
 
 def _enum(error: ValidationError) -> str:
-    allowed = [_short(value) for value in error.validator_value]
+    wanted: Any = error.validator_value
+    allowed = [_short(value) for value in wanted]
     got = _short(error.instance)
     return f"must be one of {_short_text(', '.join(allowed))}, got {got}{_near(got, allowed)}"
 
@@ -39,8 +40,9 @@ def _const(error: ValidationError) -> str:
 
 
 def _required(error: ValidationError) -> str:
+    wanted: Any = error.validator_value
     instance: Any = error.instance
-    missing = [name for name in error.validator_value if name not in instance]
+    missing = [name for name in wanted if name not in instance]
     return f"lacks the required {_listed(missing)}"
 
 
