@@ -54,7 +54,10 @@ def test_every_recipe_loads(path):
     assert load(path).name == path.stem
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/json-by-schema.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_pages_name_only_what_is_there(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):

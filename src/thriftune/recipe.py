@@ -82,28 +82,58 @@ class Database(Section):
         return self
 
 
-class Task(Section):
-    """What is asked, and on what the answers are run: `query_dsl` on `collections`, `sql` on `databases`.
+class Schema(Section):
+    """One JSON Schema. `demo` takes the embedded one; else `file` holds the schema.
 
-    `prompt_tokens` bounds the part before the question. `link_values` shows behind a question the index's own values
-    that it names (`query_dsl`). Of `engine` the task `sql` uses `timeout_seconds` alone.
+    `notes` says what a schema cannot, by the path of a field: `{"passengers[].age": years}`.
     """
 
-    kind: Literal["query_dsl", "sql"] = "query_dsl"
+    demo: Literal["support"] | None = None
+    file: Path | None = None
+    notes: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Schema":
+        if bool(self.demo) == bool(self.file):
+            raise ValueError("give either demo or file")
+        return self
+
+
+class Task(Section):
+    """What is asked, and on what the answers are run.
+
+    `query_dsl` runs on `collections`, `sql` on `databases`, `json_schema` by `schemas`. `python` is a task of the
+    user's own: `factory` (`FILE.py:FUNCTION`) is called with `options` as keyword arguments and returns it. The file
+    is run as code because the recipe names it: run recipes only of people whose code you would run.
+    `prompt_tokens` bounds the part before the question. `link_values` shows behind a question the index's own values
+    that it names (`query_dsl`). Of `engine` the tasks `sql` and `json_schema` use `timeout_seconds` alone.
+    """
+
+    kind: Literal["query_dsl", "sql", "json_schema", "python"] = "query_dsl"
     engine: Engine = Engine()
     prompt_tokens: PositiveInt = 1500
     link_values: bool = True
     collections: dict[str, Collection] = {}
     databases: dict[str, Database] = {}
+    schemas: dict[str, Schema] = {}
+    factory: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_]\w*$")] | None = None
+    options: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _what_the_kind_asks(self) -> "Task":
-        needed, other = ("databases", "collections") if self.kind == "sql" else ("collections", "databases")
-        if not getattr(self, needed):
-            raise ValueError(f"kind {self.kind} needs {needed} with at least one name")
-        if getattr(self, other):
-            raise ValueError(f"kind {self.kind} has no {other}; give {needed} alone, or change task.kind")
+        needed = {"query_dsl": "collections", "sql": "databases", "json_schema": "schemas", "python": "factory"}
+        if not getattr(self, needed[self.kind]):
+            what = "FILE.py:FUNCTION" if self.kind == "python" else "at least one name"
+            raise ValueError(f"kind {self.kind} needs {needed[self.kind]} with {what}")
+        for kind, key in [*needed.items(), ("python", "options")]:
+            if kind != self.kind and getattr(self, key):
+                raise ValueError(f"kind {self.kind} has no {key}; give {needed[self.kind]} alone, or change task.kind")
         return self
+
+
+_NAMED: dict[str, type[Section]] = {"collections": Collection, "databases": Database, "schemas": Schema}
+# the keys of named sections that hold paths
+FILES = {"collections": ("mapping", "documents"), "databases": ("file",), "schemas": ("file",)}
 
 
 class Price(Section):
@@ -289,7 +319,9 @@ def _override(data: dict[str, Any], override: str) -> None:
 
 def _resolve_paths(data: dict[str, Any], base: Path) -> None:
     task = data.get("task")
-    for section, keys in (("collections", ("mapping", "documents")), ("databases", ("file",))):
+    if isinstance(task, dict) and isinstance(task.get("factory"), str):
+        task["factory"] = str(base / task["factory"])
+    for section, keys in FILES.items():
         sources = task.get(section) if isinstance(task, dict) else None
         for source in (sources if isinstance(sources, dict) else {}).values():
             for key in keys:
@@ -335,8 +367,8 @@ def _keys_beside(location: tuple[Any, ...]) -> list[str]:
     model: Any = Recipe
     for part in location[:-1]:
         field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        if field is None:  # a name of the user's own: task.collections.NAME, task.databases.NAME
-            model = Database if "databases" in location else Collection
+        if field is None:  # a name of the user's own: task.collections.NAME
+            model = _NAMED.get(str(location[1]), Collection)
         else:
             model = field.annotation
     return list(getattr(model, "model_fields", {}))

@@ -5,12 +5,13 @@ task ──► teach ──► dataset ──► train ──► evaluate ──
 
 from collections.abc import Iterable
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from thriftune.errors import RecipeError, RunError
 from thriftune.progress import Progress
-from thriftune.recipe import Recipe
+from thriftune.recipe import FILES, Recipe
 from thriftune.records import dump_section
 from thriftune.runs import Run, content_id, file_id
 from thriftune.tasks.base import Task
@@ -66,6 +67,18 @@ class _Lazy:
             self._task = build(self._recipe)
         return self._task
 
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """The section `task` with what its files hold instead of where they lie.
+
+        A task of the user's own knows best what it reads: its identity counts beside the bytes of its file.
+        """
+        content = _task_content(self._recipe)
+        if self._recipe.task.kind == "python":
+            identity, (path, _, name) = self().identity(), str(self._recipe.task.factory).rpartition(":")
+            content |= {"factory": [file_id(Path(path)), name], "identity": identity}
+        return content
+
     def close(self) -> None:
         if self._task is not None:
             self._task.close()
@@ -78,14 +91,14 @@ def _teach(run: Run, recipe: Recipe, task: _Lazy) -> None:
     def work() -> dict[str, Any]:
         return teach(run, task(), make(recipe.teacher, task(), run.folder), Progress("teach"))
 
-    content = content_id(VERSION, _task_content(recipe), identity(recipe.teacher))
+    content = content_id(VERSION, task.content, identity(recipe.teacher))
     _told(run, "teach", run.stage("teach", content, [LESSONS, REJECTS], work))
 
 
 def _dataset(run: Run, recipe: Recipe, task: _Lazy) -> None:
     from thriftune.dataset.stage import make_dataset
 
-    values = _task_content(recipe) if recipe.dataset.variants else None
+    values = task.content if recipe.dataset.variants else None
     identity = content_id(VERSION, dump_section(recipe.dataset), values, _files(run, "lessons.jsonl"))
     progress = Progress("dataset")
     _told(
@@ -101,7 +114,7 @@ def _train(run: Run, recipe: Recipe, task: _Lazy) -> None:
 
         return train(run, recipe, task(), Progress("train"))
 
-    identity = _train_identity(run, recipe)
+    identity = _train_identity(run, recipe, task)
     outputs = ["model", "metrics.jsonl", "checkpoint.safetensors"]
     _told(run, "train", run.stage("train", identity, outputs, work))
 
@@ -112,7 +125,7 @@ def _evaluate(run: Run, recipe: Recipe, task: _Lazy) -> None:
 
         return evaluate(run, recipe, task(), Progress("evaluate"))
 
-    identity, trained = _evaluate_identity(run, recipe), _train_identity(run, recipe)
+    identity, trained = _evaluate_identity(run, recipe, task), _train_identity(run, recipe, task)
     if not run.is_done("train", trained):
         raise RunError(
             f"{run.folder} holds no model of this recipe and dataset, so its test questions may have been trained on. "
@@ -125,20 +138,20 @@ def _evaluate(run: Run, recipe: Recipe, task: _Lazy) -> None:
 def _report(run: Run, recipe: Recipe, task: _Lazy) -> None:
     from thriftune.report.stage import report
 
-    evaluated = _evaluate_identity(run, recipe)
+    evaluated = _evaluate_identity(run, recipe, task)
     if not run.is_done("evaluate", evaluated):
         raise RunError(f"{run.folder} holds no scores of this recipe's model. Run: thriftune evaluate RECIPE")
     identity = content_id(VERSION, evaluated, _files(run, "scores.json"))
     _told(run, "report", run.stage("report", identity, ["report.html", "report.md"], lambda: report(run)))
 
 
-def _train_identity(run: Run, recipe: Recipe) -> str:
-    parts = (dump_section(recipe.student), dump_section(recipe.train), _task_content(recipe))
+def _train_identity(run: Run, recipe: Recipe, task: _Lazy) -> str:
+    parts = (dump_section(recipe.student), dump_section(recipe.train), task.content)
     return content_id(VERSION, *parts, _files(run, "dataset/train.jsonl", "dataset/valid.jsonl"))
 
 
-def _evaluate_identity(run: Run, recipe: Recipe) -> str:
-    trained = _train_identity(run, recipe)
+def _evaluate_identity(run: Run, recipe: Recipe, task: _Lazy) -> str:
+    trained = _train_identity(run, recipe, task)
     return content_id(VERSION, dump_section(recipe.evaluate), trained, _files(run, "dataset/test.jsonl"))
 
 
@@ -150,7 +163,7 @@ def _told(run: Run, stage: str, now: bool) -> None:
 def _task_content(recipe: Recipe) -> dict[str, Any]:
     """Return the section `task` with what its files hold instead of where they lie."""
     content = dump_section(recipe.task)
-    for section, keys in (("collections", ("mapping", "documents")), ("databases", ("file",))):
+    for section, keys in FILES.items():
         for source in content[section].values():
             for key in keys:
                 if source[key] and Path(source[key]).is_file():

@@ -8,9 +8,10 @@ from thriftune.records import Question, Verdict
 
 
 class Task(Protocol):
-    """What a user implements for a job of their own.
+    """What a user implements for a job of their own; derive from it, and five methods have a default already.
 
-    Answers are text. Whatever the text is, no method raises for it: a bad answer is a `Verdict`.
+    Answers are text. Whatever the text is, no method raises for it: a bad answer is a `Verdict`. The one exception
+    is a gold answer that is not valid. `thriftune.testing.contract.TaskContract` checks what is promised here.
     """
 
     def identity(self) -> str:
@@ -27,22 +28,31 @@ class Task(Protocol):
         """Judge a teacher's label alone: does it run, and does it find something (`gold_empty`)?"""
 
     def judge(self, question: Question, gold: str, predicted: str) -> Verdict:
-        """Run the gold and the predicted answer and compare their results."""
+        """Run the gold and the predicted answer and compare their results.
+
+        Raises:
+            InputError: the gold answer is not valid, so there is nothing to compare with.
+        """
 
     def families(self, label: str) -> tuple[str, ...]:
-        """Return the families of a label, for tables of where the errors are."""
+        """Return the families of a label, for tables of where the errors are. None unless overridden."""
+        return ()
 
     def tidy(self, label: str) -> str:
-        """Return the label in the one spelling that students learn, with the same meaning."""
+        """Return the label in the one spelling that students learn, with the same meaning. As it is by default."""
+        return label
 
     def variants(self, question: Question, label: str, seed: str) -> Iterator[tuple[str, str]]:
         """Yield (text, label) of drawn variants: other values in both. Ends when it has no more to try.
 
-        A variant may find nothing, or be refused: whoever takes it checks it.
+        A variant may find nothing, or be refused: whoever takes it checks it. None unless overridden.
         """
+        yield from ()
 
     def texts(self) -> Iterator[str]:
-        """Yield what answers may copy: names of fields, values of documents."""
+        """Yield what answers may copy: names of fields, values of documents. Nothing unless overridden."""
+        yield from ()
 
     def close(self) -> None:
-        """Give back what the task holds (a server, a database)."""
+        """Give back what the task holds (a server, a database). Nothing unless overridden."""
+        return

@@ -13,9 +13,24 @@ def build(recipe: Recipe) -> Task:
     """Make the task of `task.kind`, ready to judge.
 
     Raises:
-        EngineError, InputError, MissingPackage: see the rooms `tasks.query_dsl` and `tasks.sql`.
+        EngineError, InputError, MissingPackage: see the room of the kind, and `tasks.own`.
     """
-    return _sql(recipe) if recipe.task.kind == "sql" else _query_dsl(recipe)
+    makers = {"query_dsl": _query_dsl, "sql": _sql, "json_schema": _json_schema, "python": _own}
+    return makers[recipe.task.kind](recipe)
+
+
+def _own(recipe: Recipe) -> Task:
+    from thriftune.tasks.own import make
+
+    return make(str(recipe.task.factory), recipe.task.options)
+
+
+def _json_schema(recipe: Recipe) -> Task:
+    from thriftune.tasks.json_schema.schemas import read
+    from thriftune.tasks.json_schema.task import JsonSchema
+
+    sources = {name: read(name, chosen) for name, chosen in recipe.task.schemas.items()}
+    return JsonSchema(sources, recipe.task.prompt_tokens, recipe.task.engine.timeout_seconds)
 
 
 def _sql(recipe: Recipe) -> Task:
