@@ -32,9 +32,14 @@ class Section(BaseModel):
 
 
 class Engine(Section):
-    """The search engine. Without `url` the embedded one is started; credentials are read from the environment."""
+    """The search engine. Without `url` the embedded one is started; credentials are read from the environment.
+
+    `kind` says which dialect the queries are written in; by default that of the engine, which the server at `url` tells
+    itself. `elasticsearch` without `url` judges on the embedded engine and refuses what Elasticsearch does not have.
+    """
 
     url: str | None = None
+    kind: Literal["auto", "opensearch", "elasticsearch"] = "auto"
     username_env: str = "THRIFTUNE_ENGINE_USER"
     password_env: str = "THRIFTUNE_ENGINE_PASSWORD"
     timeout_seconds: Annotated[float, Field(gt=0)] = 10.0

@@ -46,11 +46,12 @@ def _query_dsl(recipe: Recipe) -> Task:
         sandbox = resources.enter_context(embedded(settings.timeout_seconds))
         engine = sandbox
         if settings.url:
-            engine = Engine(settings.url, _credentials(settings), settings.timeout_seconds)
+            engine = Engine(settings.url, _credentials(settings), settings.timeout_seconds, settings.kind)
         else:
             for name, collection in chosen.items():
                 sandbox.load(name, collection.mapping, collection.documents())
-        return QueryDsl(engine, sandbox, chosen, recipe.evaluate.robust, recipe.task.prompt_tokens, resources.pop_all())
+        robust, prompt_tokens = recipe.evaluate.robust, recipe.task.prompt_tokens
+        return QueryDsl(engine, sandbox, chosen, robust, prompt_tokens, settings.kind, resources.pop_all())
 
 
 def _credentials(settings: EngineSettings) -> tuple[str, str] | None:

@@ -90,7 +90,7 @@ def request(body: dict[str, Any]) -> dict[str, Any]:
         **({"sort": sorts_of(body)} if "sort" in body else {}),
         "_source": False,
         "track_total_hits": True,
-        "size": WINDOW if _hits_asked(body) else 0,
+        "size": WINDOW if hits_asked(body) else 0,
     }
 
 
@@ -104,7 +104,7 @@ def read(body: dict[str, Any], reply: dict[str, Any]) -> Answer:
         sorted_=_sorted(body),
         start=_whole(body.get("from", 0)),
         size=_whole(body["size"]) if "size" in body else None,
-        hits_asked=_hits_asked(body),
+        hits_asked=hits_asked(body),
         aggs=_trees(aggs_of(body), reply.get("aggregations", {})),
     )
 
@@ -142,7 +142,8 @@ def f1(gold: Answer, other: Answer) -> float:
     return 2 * len(left & right) / (len(left) + len(right))
 
 
-def _hits_asked(body: dict[str, Any]) -> bool:
+def hits_asked(body: dict[str, Any]) -> bool:
+    """Whether documents or their number are what a body is after, and not aggregations alone."""
     return not aggs_of(body) or _whole(body.get("size", 0)) != 0
 
 

@@ -22,7 +22,7 @@ _SCRIPTS = {
     "minimum_should_match_script",
     "wrapper",  # a query in base64, which may hide a script
 }
-_LEAVES = {
+LEAVES = {
     *("term", "terms", "range", "match", "match_phrase", "match_phrase_prefix", "match_bool_prefix"),
     *("prefix", "wildcard", "regexp", "fuzzy", "geo_distance", "geo_bounding_box"),
 }
@@ -81,7 +81,7 @@ def _over_a_limit(body: dict[str, Any]) -> Fault | None:
         for key in spec:
             if key in _SCRIPTS:
                 return Fault("limit:script", f"[{key}] is not allowed: scripts are never run")
-            clauses += key in _LEAVES
+            clauses += key in LEAVES
         if _reads_elsewhere(spec):
             return Fault("limit:index", "a document of an index is looked up: only the collection asked is read")
     if clauses > MAX_CLAUSES:
@@ -154,7 +154,7 @@ def _named(value: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
         return
     for key, inner in value.items():
-        if key in _LEAVES and isinstance(inner, dict):
+        if key in LEAVES and isinstance(inner, dict):
             parameters = _PARAMETERS | _GEO_PARAMETERS if key.startswith("geo") else _PARAMETERS
             yield from ((key, name) for name in inner if name not in parameters)
         elif key in ("field", "path") and isinstance(inner, str):
