@@ -62,7 +62,7 @@ def pairs() -> dict[str, Any]:
             called[row["id"]] = verdict.robust_match
             plain += bool(verdict.execution_match) and row["id"].startswith("wrong")
     equivalent = [name for name, same in called.items() if name.startswith("equivalent") and not same]
-    wrong = [name for name, same in called.items() if name.startswith("wrong") and same]
+    wrong = [name for name, same in called.items() if name.startswith("wrong") and same is not False]
     return {
         "pairs": len(rows),
         "equivalent_called_wrong": len(equivalent),
@@ -150,7 +150,7 @@ def mutants(count: int = 150, each: int = 3) -> dict[str, Any]:
                 if verdict.valid and not verdict.exact:
                     tried += 1
                     real += not verdict.execution_match
-                    robust += not verdict.robust_match
+                    robust += verdict.robust_match is False
     return {"mutants": tried, "mutants_told_apart_on_real_documents": real, "mutants_told_apart": robust}
 
 

@@ -18,9 +18,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from thriftune.tasks.query_dsl.bodies import aggs_of, sorts_of
+from thriftune.tasks.query_dsl.bodies import MAX_RESULTS, aggs_of, sorts_of, whole
 
-WINDOW = 10_000
+WINDOW = MAX_RESULTS
 _COUNTED = 1_000
 _SKETCHES = {"percentiles", "percentile_ranks", "cardinality", "median_absolute_deviation"}
 _ONE_BUCKET = {"filter", "nested", "reverse_nested", "global", "missing", "sampler"}
@@ -102,8 +102,8 @@ def read(body: dict[str, Any], reply: dict[str, Any]) -> Answer:
         total=reply["hits"]["total"]["value"],
         keys=tuple(tuple(hit.get("sort", ())) for hit in hits),
         sorted_=_sorted(body),
-        start=_whole(body.get("from", 0)),
-        size=_whole(body["size"]) if "size" in body else None,
+        start=whole(body.get("from", 0)),
+        size=whole(body["size"]) if "size" in body else None,
         hits_asked=hits_asked(body),
         aggs=_trees(aggs_of(body), reply.get("aggregations", {})),
     )
@@ -144,15 +144,7 @@ def f1(gold: Answer, other: Answer) -> float:
 
 def hits_asked(body: dict[str, Any]) -> bool:
     """Whether documents or their number are what a body is after, and not aggregations alone."""
-    return not aggs_of(body) or _whole(body.get("size", 0)) != 0
-
-
-def _whole(value: Any) -> int:
-    """A number as servers read it, who also take `"5"` and `5.0`; -1, which they refuse, for anything else."""
-    try:
-        return int(float(value))
-    except (TypeError, ValueError, OverflowError):
-        return -1
+    return not aggs_of(body) or whole(body.get("size", 0)) != 0
 
 
 def _sorted(body: dict[str, Any]) -> bool:

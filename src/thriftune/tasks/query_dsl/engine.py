@@ -124,7 +124,7 @@ class Engine:
         try:
             return self._client(method, path, body, seconds)
         except TooSlow as error:
-            raise _BadBatch(Refusal("timeout", "no answer within the time limit")) from error
+            raise _BadBatch(Refusal("limit:time", f"no answer within {self._timeout:g} seconds")) from error
         except Refused as error:
             if error.status in (401, 403):
                 raise EngineError(f"{self.url} refuses the credentials (HTTP {error.status})") from error
@@ -161,7 +161,7 @@ def _answer(item: dict[str, Any]) -> dict[str, Any] | Refusal:
     if "error" in item:
         return _refusal(item)
     if item.get("timed_out"):
-        return Refusal("timeout", "no answer within the time limit")
+        return Refusal("limit:time", f"no answer within {self._timeout:g} seconds")
     failures = item.get("_shards", {}).get("failures")
     if failures:
         return _refusal({"error": {"root_cause": [failures[0]["reason"]]}})
