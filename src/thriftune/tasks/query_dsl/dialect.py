@@ -50,7 +50,7 @@ def _parts(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from ((ELASTICSEARCH, key) for key in body if key in _TOP_LEVEL)
     aggregations = list(_aggregations(aggs_of(body)))
     clauses = [kind for part in ("query", "post_filter") for kind in _clauses(body.get(part))]
-    clauses += [kind for name, spec in aggregations if name in ("filter", "filters") for kind in _clauses(spec)]
+    clauses += [kind for name, spec in aggregations for query in _filters(name, spec) for kind in _clauses(query)]
     for owner in _NAMES:
         yield from ((owner, kind) for kind in clauses if kind in _QUERIES[owner])
         yield from ((owner, kind) for kind, _ in aggregations if kind in _AGGREGATIONS[owner])
@@ -58,6 +58,14 @@ def _parts(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for entry in fields if isinstance(fields, list) else []:
         if isinstance(entry, dict) and "include_unmapped" in entry:
             yield ELASTICSEARCH, "include_unmapped"
+
+
+def _filters(kind: str, spec: Any) -> list[Any]:
+    """Return the queries of an aggregation; those of `filters` have names of the writer's own."""
+    if kind != "filters" or not isinstance(spec, dict):
+        return [spec] if kind == "filter" else []
+    queries = spec.get("filters")
+    return list(queries.values()) if isinstance(queries, dict) else queries if isinstance(queries, list) else []
 
 
 def _clauses(value: Any) -> Iterator[str]:

@@ -26,8 +26,8 @@ class Refusal:
     """What the engine said when it did not answer a body.
 
     Attributes:
-        kind: `invalid` (the body is wrong), `unsupported` (this engine cannot judge it, or has no room for it now) or
-            `timeout`.
+        kind: `invalid` (the body is wrong), `unsupported` (this engine cannot judge it, or has no room for it now),
+            `limit:time` or `limit:results`.
         reason: the engine's own sentence.
     """
 
@@ -124,7 +124,7 @@ class Engine:
         try:
             return self._client(method, path, body, seconds)
         except TooSlow as error:
-            raise _BadBatch(Refusal("limit:time", f"no answer within {self._timeout:g} seconds")) from error
+            raise _BadBatch(Refusal("limit:time", "no answer within the time limit")) from error
         except Refused as error:
             if error.status in (401, 403):
                 raise EngineError(f"{self.url} refuses the credentials (HTTP {error.status})") from error
@@ -161,7 +161,7 @@ def _answer(item: dict[str, Any]) -> dict[str, Any] | Refusal:
     if "error" in item:
         return _refusal(item)
     if item.get("timed_out"):
-        return Refusal("limit:time", f"no answer within {self._timeout:g} seconds")
+        return Refusal("limit:time", "no answer within the time limit")
     failures = item.get("_shards", {}).get("failures")
     if failures:
         return _refusal({"error": {"root_cause": [failures[0]["reason"]]}})
@@ -173,9 +173,12 @@ def _refusal(info: Any) -> Refusal:
     if not isinstance(error, dict):
         error = {"reason": str(error)}
     cause = (error.get("root_cause") or [error])[0]
+    reason = str(cause.get("reason") or error.get("reason") or info)
+    if "too_many_buckets" in str(error):
+        return Refusal("limit:results", reason)
     overloaded = isinstance(info, dict) and info.get("status") == 429
     unjudged = overloaded or "unsupported_operation" in str(cause.get("type"))
-    return Refusal("unsupported" if unjudged else "invalid", str(cause.get("reason") or error.get("reason") or info))
+    return Refusal("unsupported" if unjudged else "invalid", reason)
 
 
 @contextmanager
