@@ -2,13 +2,17 @@
 
 import importlib.util
 import json
+import random
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from thriftune.demo import COLLECTIONS
+from thriftune.records import Question, Verdict
 from thriftune.tasks.query_dsl import bodies, canonical
+
+from .test_query_dsl import EQUIVALENT, WRONG
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks"
 PAIRS = [json.loads(line) for line in (BENCHMARK / "judge" / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -40,6 +44,17 @@ def test_a_pair_is_of_two_bodies_that_differ(pair):
     mapping = COLLECTIONS[pair["collection"]].MAPPING
     if pair in WRONG:
         assert canonical.form(gold, mapping) != canonical.form(other, mapping)
+
+
+def test_some_hundreds_of_mutated_queries_end_in_verdicts_and_write_nothing(benchmark, task):
+    """The small version of `benchmarks/judge.py fuzz`."""
+    chance, before = random.Random(1), benchmark._content(task)
+    question = Question(id="q", collection="films", text="?", meaning="q")
+    golds = [json.dumps(body) for pair in [*EQUIVALENT.values(), *WRONG.values()] for body in pair]
+    verdicts = [task.judge(question, gold, benchmark._mutated(gold, chance)) for gold in golds * 3]
+    assert len(verdicts) >= 400 and {type(verdict) for verdict in verdicts} == {Verdict}
+    assert len({verdict.fault for verdict in verdicts}) >= 6, "the mutations are varied"
+    assert benchmark._content(task) == before
 
 
 @pytest.mark.slow  # half a minute: the demo indices are loaded

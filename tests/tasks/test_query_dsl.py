@@ -412,7 +412,7 @@ def test_no_mutated_body_raises(quick, body):
 def test_a_mutated_gold_that_runs_can_be_judged_robustly(judge, body, data):
     """Gold bodies come from teachers: whatever runs must not break the making of boundary documents."""
     if judge.check(body).valid:
-        assert judge(body, body).robust_match
+        assert judge(body, {**body, "version": False}).robust_match is not False  # another text, or it is not run anew
 
 
 @settings(max_examples=100, deadline=None)
