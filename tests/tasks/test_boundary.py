@@ -195,7 +195,7 @@ def test_the_sets_last_used_stay_and_no_more(engine, films, monkeypatch):
     [
         ({"query": {"term": {"year": 1}}}, {"_id", "year"}),
         ({"query": {"term": {"title.raw": "x"}}, "sort": "rating"}, {"_id", "title", "rating"}),
-        ({"query": {"nested": {"path": "cast", "query": {"exists": {"field": "cast.age"}}}}}, {"_id", "cast"}),
+        ({"query": {"nested": {"path": "cast", "query": {"exists": {"field": "cast.age"}}}}}, {"_id", "cast", "path"}),
         ({"aggs": {"a": {"terms": {"field": "studio.name"}}}}, {"_id", "studio"}),
     ],
 )

@@ -222,4 +222,4 @@ def test_both_spellings_have_one_form_and_one_answer(engine, rule, data):
 def test_every_rule_is_documented_and_every_documented_rule_tested():
     page = (Path(__file__).parents[2] / "docs" / "judge.md").read_text(encoding="utf-8")
     table = page.partition("| rule |")[2].partition("\n\n")[0]
-    assert re.findall(r"^\| ([^|]+?) \|", table, re.M)[1:] == list(RULES)
+    assert re.findall(r"^\| ([a-z][^|]*?) \|", table, re.M) == list(RULES)

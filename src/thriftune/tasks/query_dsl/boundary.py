@@ -75,13 +75,13 @@ class _Maker:
                         _put(document, self._path[name], self._value(name, name in met, name in self._several))
             elif not all(self._stays(name) for name in names):
                 real = _at(document, nested)
-                objects = real if isinstance(real, list) else [real] if isinstance(real, dict) else []
+                objects = [one for one in (real if isinstance(real, list) else [real]) if isinstance(one, dict)]
                 count = self._chance.randint(0, 3)
                 _put(document, nested, [self._inner(nested, names, objects, met) for _ in range(count)])
         return document
 
-    def _inner(self, nested: str, names: list[str], objects: list[Any], met: set[str]) -> dict[str, Any]:
-        made = self._thinned(self._chance.choice(objects)) if objects else {}
+    def _inner(self, nested: str, names: list[str], objects: list[dict[str, Any]], met: set[str]) -> dict[str, Any]:
+        made = self._thinned(self._chance.choice(objects), nested + ".") if objects else {}
         for name in names:
             _put(made, self._path[name].removeprefix(nested + "."), self._value(name, name in met, arrays=False))
         return made
