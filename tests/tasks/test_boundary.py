@@ -185,7 +185,7 @@ def test_the_sets_last_used_stay_and_no_more(engine, films, monkeypatch):
     monkeypatch.setattr(engine, "load", lambda index, *rest, **more: loaded.append(index) or load(index, *rest, **more))
     for year in (2001, 2002, 2003, 2004, 2004, 2003):
         gold, other = {"query": {"term": {"year": year}}}, {"query": {"term": {"year": str(year)}}}
-        assert made.same(gold, other, films.mapping, sample)
+        assert made.same("films", gold, other, films.mapping, sample)
     assert len(loaded) == 4, "a set that is there is not made again"
     assert boundary_indices(engine) == before + 3
 

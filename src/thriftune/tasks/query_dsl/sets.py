@@ -23,14 +23,22 @@ class BoundarySets:
         self._loaded: OrderedDict[str, None] = OrderedDict()
 
     def same(
-        self, gold: dict[str, Any], predicted: dict[str, Any], mapping: dict[str, Any], sample: list[dict[str, Any]]
+        self,
+        name: str,
+        gold: dict[str, Any],
+        predicted: dict[str, Any],
+        mapping: dict[str, Any],
+        sample: list[dict[str, Any]],
     ) -> bool | None:
         """Tell whether both bodies answer the same on the gold's boundary documents; None where these cannot judge.
 
         Args:
+            name: of the collection.
             sample: real documents that the fields which the gold does not name are taken from.
         """
-        index = self._index(gold, mapping, sample, fields_read(mapping, gold, predicted))
+        kept = fields_read(mapping, gold, predicted)
+        index = f"thriftune-boundary-{content_id([name, gold, sorted(kept)])}"
+        self._load(index, gold, mapping, sample, kept)
         expected, got = ask(self._sandbox, index, [gold, predicted])
         if isinstance(expected, Fault):
             return None
@@ -38,10 +46,9 @@ class BoundarySets:
             return None if got.kind == "unsupported" else False
         return answers.same(expected, got)
 
-    def _index(
-        self, gold: dict[str, Any], mapping: dict[str, Any], sample: list[dict[str, Any]], kept: set[str]
-    ) -> str:
-        index = f"thriftune-boundary-{content_id([gold, mapping, sorted(kept)])}"
+    def _load(
+        self, index: str, gold: dict[str, Any], mapping: dict[str, Any], sample: list[dict[str, Any]], kept: set[str]
+    ) -> None:
         if index not in self._loaded:
             made = boundary.documents(gold, mapping, sample, content_id(gold))
             slim = ({name: document[name] for name in document if name in kept} for document in made)
@@ -50,7 +57,6 @@ class BoundarySets:
         self._loaded.move_to_end(index)
         if len(self._loaded) > KEPT:
             self._sandbox.drop(self._loaded.popitem(last=False)[0])
-        return index
 
 
 def fields_read(mapping: dict[str, Any], *bodies: dict[str, Any]) -> set[str]:

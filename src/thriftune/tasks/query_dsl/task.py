@@ -184,7 +184,7 @@ class QueryDsl:
         if not match or exact:
             return match
         collection = self.collections[name]
-        return self._sets.same(gold, predicted, collection.mapping, self._sample(name, collection))
+        return self._sets.same(name, gold, predicted, collection.mapping, self._sample(name, collection))
 
     def _values(self, name: str, collection: Collection) -> list[dict[str, Any]]:
         if name not in self._documents:
