@@ -4,6 +4,7 @@ import difflib
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -43,6 +44,12 @@ class Engine(Section):
     username_env: str = "THRIFTUNE_ENGINE_USER"
     password_env: str = "THRIFTUNE_ENGINE_PASSWORD"
     timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+
+    @model_validator(mode="after")
+    def _no_credentials(self) -> "Engine":
+        if self.url and "@" in urlsplit(self.url).netloc:  # they would stand in manifests, logs and errors
+            raise ValueError(f"url must not hold a user; set {self.username_env} and {self.password_env} instead")
+        return self
 
 
 class Collection(Section):
