@@ -117,6 +117,12 @@ def test_a_wrong_value_is_named_by_its_key(tmp_path, section, key):
     assert lines[1].split()[0] == key
 
 
+def test_credentials_in_the_url_are_refused_and_not_repeated(tmp_path):
+    said = problems(tmp_path, GOOD, "task.engine={url: 'https://reader:s3cret@search.example:9200'}")
+    assert "url must not hold a user; set THRIFTUNE_ENGINE_USER and THRIFTUNE_ENGINE_PASSWORD instead" in said
+    assert "s3cret" not in said
+
+
 def test_missing_sections_are_named(tmp_path):
     text = problems(tmp_path, "name: x\n")
     assert "task     is missing" in text and "teacher  is missing" in text

@@ -4,6 +4,7 @@ import difflib
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -32,12 +33,23 @@ class Section(BaseModel):
 
 
 class Engine(Section):
-    """The search engine. Without `url` the embedded one is started; credentials are read from the environment."""
+    """The search engine. Without `url` the embedded one is started; credentials are read from the environment.
+
+    `kind` says which dialect the queries are written in; by default that of the engine, which the server at `url` tells
+    itself. `elasticsearch` without `url` judges on the embedded engine and refuses what Elasticsearch does not have.
+    """
 
     url: str | None = None
+    kind: Literal["auto", "opensearch", "elasticsearch"] = "auto"
     username_env: str = "THRIFTUNE_ENGINE_USER"
     password_env: str = "THRIFTUNE_ENGINE_PASSWORD"
     timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+
+    @model_validator(mode="after")
+    def _no_credentials(self) -> "Engine":
+        if self.url and "@" in urlsplit(self.url).netloc:  # they would stand in manifests, logs and errors
+            raise ValueError(f"url must not hold a user; set {self.username_env} and {self.password_env} instead")
+        return self
 
 
 class Collection(Section):

@@ -61,12 +61,12 @@ class Verdict(Record):
 
     Attributes:
         valid: the answer parses and the engine accepts it; `fault` names what is wrong otherwise.
-        fault: `""` or a kind: `not_json`, `invalid`, `unmapped_field`, `timeout`, `limit:…`, `unsupported`,
+        fault: `""` or a kind: `not_json`, `invalid`, `unmapped_field`, `limit:…`, `timeout` (SQL), `unsupported`,
             `wrong_result`.
         detail: the engine's sentence, or where the results differ.
         exact: same JSON text after whitespace is normalised. canonical: same canonical form.
         execution_match: same result on the real documents; `None` where the engine cannot judge it.
-        robust_match: the same, also on document sets made from the gold's own literals.
+        robust_match: the same, also on document sets made from the gold's own literals; `None` if these cannot tell.
         result_f1: F1 of the returned ids or buckets, 0 to 1.
         gold_empty: the gold query found nothing on the real documents.
         gold_result, result: a short text of what each returned, for the report.

@@ -61,6 +61,13 @@ def nested(levels: int) -> str:
         ('{"query": {"terms": {"f": {"index": "payroll", "id": "1", "path": "names"}}}}', "limit:index", "looked up"),
         ('{"query": {"more_like_this": {"like": [{"_index": "payroll", "_id": "1"}]}}}', "limit:index", "looked up"),
         (json.dumps({"query": {"bool": {"should": [{"term": {"a": 1}}] * 257}}}), "limit:clauses", "at most 256"),
+        (
+            json.dumps({"query": {"bool": {"should": [{"exists": {"field": "a"}}] * 257}}}),
+            "limit:clauses",
+            "257 clauses",
+        ),
+        ('{"size": 10001}', "limit:results", "results end at 10000"),
+        ('{"size": "9000", "from": 1001.0}', "limit:results", "the page ends at 10001"),
     ],
 )
 def test_what_is_no_body_is_a_fault(text, kind, said):

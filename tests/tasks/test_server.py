@@ -155,7 +155,7 @@ def test_the_whole_road_runs_on_a_server_and_only_searches_it(folder, gate):
     done = thriftune(folder, recipe(folder, gate))
     assert done.returncode == 0, done.stderr
     assert gate.asked, "the server was asked"
-    assert {(method, path) for method, path, _ in gate.asked} == {("POST", "/films/_msearch")}
+    assert {(method, path) for method, path, _ in gate.asked} == {("GET", "/"), ("POST", "/films/_msearch")}
     kept = "".join(
         p.read_text(errors="ignore") for p in (folder / "runs").rglob("*") if p.suffix in (".json", ".jsonl")
     )
@@ -170,7 +170,7 @@ def test_wrong_credentials_are_one_message(folder, gate, monkeypatch):
 
 
 def test_a_server_gone_half_way_is_one_message_and_a_second_run_goes_on(folder, gate):
-    gate.closes_after = 9
+    gate.closes_after = 10  # the first request asks what the server is
     done = thriftune(folder, recipe(folder, gate))
     assert done.returncode == 2 and "cannot reach the search engine" in done.stderr and "Traceback" not in done.stderr
     kept = (folder / "runs/by-url/lessons.jsonl").read_text().splitlines()
@@ -186,9 +186,22 @@ def test_a_slow_query_is_a_verdict_and_the_next_is_judged(task, gate):
     gate.slow, gate.wait = b"Western", 3.0
     started = time.monotonic()
     verdict = task.judge(question(), term("Horror"), term("Western"))
-    assert (verdict.valid, verdict.fault, verdict.execution_match) == (False, "timeout", False)
+    assert (verdict.valid, verdict.fault, verdict.execution_match) == (False, "limit:time", False)
     assert time.monotonic() - started < 8
     assert task.judge(question(), term("Horror"), term("Comedy")).fault == "wrong_result"
+
+
+def test_a_server_that_stopped_half_way_is_a_verdict(task):
+    half = {"timed_out": True, "hits": {"hits": [], "total": {"value": 0}}}
+    task.engine.__dict__["_client"] = lambda *_: {"responses": [half]}
+    assert task.check(question(), term("Horror")).fault == "limit:time"
+
+
+def test_a_server_without_room_is_not_called_wrong(task):
+    refused = {"error": {"root_cause": [{"type": "es_rejected_execution_exception", "reason": "full"}]}, "status": 429}
+    task.engine.__dict__["_client"] = lambda *_: {"responses": [refused]}
+    verdict = task.check(question(), term("Horror"))
+    assert (verdict.fault, verdict.execution_match) == ("unsupported", None)
 
 
 def test_the_server_is_told_when_to_stop(task, gate):
@@ -205,6 +218,8 @@ def test_no_other_index_is_read(task, gate):
 
 def test_sources_of_documents_are_not_fetched(task, gate):
     task.check(question(), json.dumps({"query": {"match_all": {}}, "size": 9}))
+    assert [json.loads(line)["_source"] for line in gate.asked[-1][2].splitlines()[1::2]] == [False]
+    task.check(question(), json.dumps({"query": {"match_all": {}}, "explain": True}))  # what is sent as it stands too
     bodies = [json.loads(line) for line in gate.asked[-1][2].splitlines()[1::2]]
     assert [body["_source"] for body in bodies] == [False, False]
 

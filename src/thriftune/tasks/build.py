@@ -61,19 +61,19 @@ def _query_dsl(recipe: Recipe) -> Task:
         sandbox = resources.enter_context(embedded(settings.timeout_seconds))
         engine = sandbox
         if settings.url:
-            engine = Engine(settings.url, _credentials(settings), settings.timeout_seconds)
+            engine = Engine(settings.url, _credentials(settings), settings.timeout_seconds, settings.kind)
         else:
             for name, collection in chosen.items():
                 sandbox.load(name, collection.mapping, collection.documents())
-        kept = resources.pop_all()
         return QueryDsl(
             engine,
             sandbox,
             chosen,
-            recipe.evaluate.robust,
-            recipe.task.prompt_tokens,
-            recipe.task.link_values,
-            _resources=kept,
+            robust=recipe.evaluate.robust,
+            prompt_tokens=recipe.task.prompt_tokens,
+            link_values=recipe.task.link_values,
+            written_for=settings.kind,
+            _resources=resources.pop_all(),
         )
 
 

@@ -18,9 +18,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from thriftune.tasks.query_dsl.bodies import aggs_of, sorts_of
+from thriftune.tasks.query_dsl.bodies import MAX_RESULTS, aggs_of, sorts_of, whole
 
-WINDOW = 10_000
+WINDOW = MAX_RESULTS
 _COUNTED = 1_000
 _SKETCHES = {"percentiles", "percentile_ranks", "cardinality", "median_absolute_deviation"}
 _ONE_BUCKET = {"filter", "nested", "reverse_nested", "global", "missing", "sampler"}
@@ -90,7 +90,7 @@ def request(body: dict[str, Any]) -> dict[str, Any]:
         **({"sort": sorts_of(body)} if "sort" in body else {}),
         "_source": False,
         "track_total_hits": True,
-        "size": WINDOW if _hits_asked(body) else 0,
+        "size": WINDOW if hits_asked(body) else 0,
     }
 
 
@@ -102,9 +102,9 @@ def read(body: dict[str, Any], reply: dict[str, Any]) -> Answer:
         total=reply["hits"]["total"]["value"],
         keys=tuple(tuple(hit.get("sort", ())) for hit in hits),
         sorted_=_sorted(body),
-        start=_whole(body.get("from", 0)),
-        size=_whole(body["size"]) if "size" in body else None,
-        hits_asked=_hits_asked(body),
+        start=whole(body.get("from", 0)),
+        size=whole(body["size"]) if "size" in body else None,
+        hits_asked=hits_asked(body),
         aggs=_trees(aggs_of(body), reply.get("aggregations", {})),
     )
 
@@ -142,16 +142,9 @@ def f1(gold: Answer, other: Answer) -> float:
     return 2 * len(left & right) / (len(left) + len(right))
 
 
-def _hits_asked(body: dict[str, Any]) -> bool:
-    return not aggs_of(body) or _whole(body.get("size", 0)) != 0
-
-
-def _whole(value: Any) -> int:
-    """A number as servers read it, who also take `"5"` and `5.0`; -1, which they refuse, for anything else."""
-    try:
-        return int(float(value))
-    except (TypeError, ValueError, OverflowError):
-        return -1
+def hits_asked(body: dict[str, Any]) -> bool:
+    """Whether documents or their number are what a body is after, and not aggregations alone."""
+    return not aggs_of(body) or whole(body.get("size", 0)) != 0
 
 
 def _sorted(body: dict[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from thriftune.tasks.query_dsl.dates import is_date_math
 MAX_CHARACTERS = 20_000
 MAX_DEPTH = 40
 MAX_CLAUSES = 256
+MAX_RESULTS = 10_000
 _SCRIPTS = {
     "script",
     "script_score",
@@ -22,10 +23,11 @@ _SCRIPTS = {
     "minimum_should_match_script",
     "wrapper",  # a query in base64, which may hide a script
 }
-_LEAVES = {
+LEAVES = {
     *("term", "terms", "range", "match", "match_phrase", "match_phrase_prefix", "match_bool_prefix"),
     *("prefix", "wildcard", "regexp", "fuzzy", "geo_distance", "geo_bounding_box"),
 }
+_CLAUSES = LEAVES | {"exists", "ids", "match_all", "multi_match", "query_string", "simple_query_string", "nested"}
 _PARAMETERS = {"boost", "_name"}  # what stands beside the field in a leaf clause
 _GEO_PARAMETERS = {"distance", "distance_type", "validation_method", "ignore_unmapped", "type", "unit"}
 TOP_LEVEL = {
@@ -81,12 +83,23 @@ def _over_a_limit(body: dict[str, Any]) -> Fault | None:
         for key in spec:
             if key in _SCRIPTS:
                 return Fault("limit:script", f"[{key}] is not allowed: scripts are never run")
-            clauses += key in _LEAVES
+            clauses += key in _CLAUSES
         if _reads_elsewhere(spec):
             return Fault("limit:index", "a document of an index is looked up: only the collection asked is read")
     if clauses > MAX_CLAUSES:
         return Fault("limit:clauses", f"{clauses} clauses; at most {MAX_CLAUSES} are accepted")
+    size, start = whole(body.get("size", 10)), whole(body.get("from", 0))
+    if min(size, start) >= 0 and size + start > MAX_RESULTS:  # what is no number is the engine's to refuse
+        return Fault("limit:results", f"the page ends at {size + start}; results end at {MAX_RESULTS}")
     return None
+
+
+def whole(value: Any) -> int:
+    """Return a number as servers read it, who also take `"5"` and `5.0`; -1, which they refuse, for anything else."""
+    try:
+        return int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return -1
 
 
 def _reads_elsewhere(spec: dict[str, Any]) -> bool:
@@ -154,7 +167,7 @@ def _named(value: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
         return
     for key, inner in value.items():
-        if key in _LEAVES and isinstance(inner, dict):
+        if key in LEAVES and isinstance(inner, dict):
             parameters = _PARAMETERS | _GEO_PARAMETERS if key.startswith("geo") else _PARAMETERS
             yield from ((key, name) for name in inner if name not in parameters)
         elif key in ("field", "path") and isinstance(inner, str):

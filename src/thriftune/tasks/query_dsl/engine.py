@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
-
-from opensearchpy import OpenSearch
-from opensearchpy.exceptions import ConnectionError as ServerGone
-from opensearchpy.exceptions import ConnectionTimeout, TransportError
+from urllib.parse import quote
 
 from thriftune.errors import EngineError, MissingPackage
+from thriftune.tasks.query_dsl.servers import CLIENTS, OPENSEARCH, Ask, Refused, Server, TooSlow, recognise
 
 _BULK_DOCUMENTS = 500
+_LOADING_SECONDS = 300.0  # a busy machine may take long over documents; only a search is worth giving up early
 _DURATION = re.compile(r"\d+(nanos|micros|ms|s|m|h|d)")
 
 
@@ -26,7 +26,8 @@ class Refusal:
     """What the engine said when it did not answer a body.
 
     Attributes:
-        kind: `invalid` (the body is wrong), `unsupported` (this engine cannot judge it) or `timeout`.
+        kind: `invalid` (the body is wrong), `unsupported` (this engine cannot judge it, or has no room for it now),
+            `limit:time` or `limit:results`.
         reason: the engine's own sentence.
     """
 
@@ -37,13 +38,31 @@ class Refusal:
 class Engine:
     """Searches one server. Answers are plain dictionaries; a refused body is a `Refusal`, never an exception.
 
+    Args:
+        kind: `opensearch`, `elasticsearch`, or `auto` to ask the server at the first use.
+
     Raises (all calls): EngineError: the server is gone or refuses the credentials.
+        MissingPackage: it is Elasticsearch and its client is not installed.
     """
 
-    def __init__(self, url: str, auth: tuple[str, str] | None = None, timeout_seconds: float = 10.0) -> None:
+    def __init__(
+        self, url: str, auth: tuple[str, str] | None = None, timeout_seconds: float = 10.0, kind: str = "auto"
+    ) -> None:
         self.url = url
+        self._auth = auth
         self._timeout = timeout_seconds
-        self._client = OpenSearch(hosts=[url], http_auth=auth, timeout=timeout_seconds, max_retries=0)
+        self._kind = kind
+
+    @cached_property
+    def server(self) -> Server:
+        """What the server is."""
+        if self._kind != "auto":
+            return Server(self._kind, "")
+        return recognise(self.url, self._auth, self._timeout)
+
+    @cached_property
+    def _client(self) -> Ask:
+        return CLIENTS[self.server.kind](self.url, self._auth)
 
     def load(
         self, index: str, mapping: dict[str, Any], documents: Iterable[dict[str, Any]], strict: bool = True
@@ -56,10 +75,8 @@ class Engine:
         Raises:
             EngineError: the mapping or, if `strict`, a document is refused; names the document.
         """
-        with self._talking():
-            if self._client.indices.exists(index=index):
-                self._client.indices.delete(index=index)
-            self._client.indices.create(index=index, body={"mappings": mapping})
+        self.drop(index)
+        self._write("PUT", f"/{_quoted(index)}", {"mappings": mapping})
         count = 0
         batch: list[dict[str, Any]] = []
         for document in documents:
@@ -70,27 +87,28 @@ class Engine:
                 batch = []
         if batch:
             self._bulk(index, batch, strict)
-        with self._talking():
-            self._client.indices.refresh(index=index)
+        self._write("POST", f"/{_quoted(index)}/_refresh")
         return count
 
     def drop(self, index: str) -> None:
-        """Delete `index` (used for document sets made for one judgement)."""
-        with self._talking():
-            self._client.indices.delete(index=index)
+        """Delete `index` if it is there."""
+        self._write("DELETE", f"/{_quoted(index)}?ignore_unavailable=true")
 
     def search(self, index: str, bodies: list[dict[str, Any]]) -> list[dict[str, Any] | Refusal]:
         """Run the bodies in one `_msearch`; one answer or refusal each, in order."""
-        asked = [self._patient(body) for body in bodies]
-        lines = "".join(json.dumps({"index": index}) + "\n" + json.dumps(body) + "\n" for body in asked)
+        lines = "".join("{}\n" + json.dumps(self._patient(body)) + "\n" for body in bodies)
         try:
-            with self._talking():
-                reply = self._client.msearch(body=lines, index=index)
+            reply = self._request("POST", f"/{_quoted(index)}/_msearch", lines, self._timeout)
         except _BadBatch as fault:  # one body spoiled the whole batch: ask for each alone
             if len(bodies) == 1:
                 return [fault.refusal]
             return [self.search(index, [body])[0] for body in bodies]
-        return [_answer(item) for item in reply["responses"]]
+        return [self._read(index, item) for item in reply["responses"]]
+
+    def _read(self, index: str, item: dict[str, Any]) -> dict[str, Any] | Refusal:
+        if item.get("error", {}) and "index_not_found" in str(item["error"]):  # no body can name an index of its own
+            raise EngineError(f"{self.url} has no index {index}")
+        return _answer(item)
 
     def _patient(self, body: dict[str, Any]) -> dict[str, Any]:
         """A server goes on with what its client gave up unless told when to stop; a malformed time is its to refuse."""
@@ -99,17 +117,22 @@ class Engine:
             return body | {"timeout": f"{int(self._timeout * 1000)}ms"}
         return body
 
-    @contextmanager
-    def _talking(self) -> Iterator[None]:
+    def _write(self, method: str, path: str, body: dict[str, Any] | str | None = None) -> Any:
+        return self._request(method, path, body, _LOADING_SECONDS)
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | str | None, seconds: float) -> Any:
         try:
-            yield
-        except ConnectionTimeout as error:
-            raise _BadBatch(Refusal("timeout", "no answer within the time limit")) from error
-        except ServerGone as error:
-            raise EngineError(f"cannot reach the search engine at {self.url}: {error.error}") from error
-        except TransportError as error:
-            if error.status_code in (401, 403):
-                raise EngineError(f"{self.url} refuses the credentials (HTTP {error.status_code})") from error
+            return self._client(method, path, body, seconds)
+        except TooSlow as error:
+            raise _BadBatch(Refusal("limit:time", "no answer within the time limit")) from error
+        except Refused as error:
+            if error.status in (401, 403):
+                raise EngineError(f"{self.url} refuses the credentials (HTTP {error.status})") from error
+            if error.status == 406 or "media_type_header" in str(error.info):
+                raise EngineError(
+                    f"{self.url} does not understand the installed client. Install the client of the server's version, "
+                    "or mend task.engine.kind"
+                ) from error
             raise _BadBatch(_refusal(error.info)) from error
 
     def _bulk(self, index: str, documents: list[dict[str, Any]], strict: bool) -> None:
@@ -118,8 +141,7 @@ class Engine:
             source = {key: value for key, value in document.items() if key != "_id"}
             lines.append(json.dumps({"index": {"_id": document["_id"]}}))
             lines.append(json.dumps(source))
-        with self._talking():
-            reply = self._client.bulk(index=index, body="\n".join(lines) + "\n")
+        reply = self._write("POST", f"/{_quoted(index)}/_bulk", "\n".join(lines) + "\n")
         if strict and reply["errors"]:
             bad = next(item["index"] for item in reply["items"] if "error" in item["index"])
             raise EngineError(f"index {index}, document {bad['_id']}: {bad['error']['reason']}")
@@ -131,11 +153,15 @@ class _BadBatch(EngineError):
         self.refusal = refusal
 
 
+def _quoted(index: str) -> str:
+    return quote(index, safe=",*")
+
+
 def _answer(item: dict[str, Any]) -> dict[str, Any] | Refusal:
     if "error" in item:
         return _refusal(item)
     if item.get("timed_out"):
-        return Refusal("timeout", "no answer within the time limit")
+        return Refusal("limit:time", "no answer within the time limit")
     failures = item.get("_shards", {}).get("failures")
     if failures:
         return _refusal({"error": {"root_cause": [failures[0]["reason"]]}})
@@ -147,8 +173,12 @@ def _refusal(info: Any) -> Refusal:
     if not isinstance(error, dict):
         error = {"reason": str(error)}
     cause = (error.get("root_cause") or [error])[0]
-    kind = "unsupported" if "unsupported_operation" in str(cause.get("type")) else "invalid"
-    return Refusal(kind, str(cause.get("reason") or error.get("reason") or info))
+    reason = str(cause.get("reason") or error.get("reason") or info)
+    if "too_many_buckets" in str(error):
+        return Refusal("limit:results", reason)
+    overloaded = isinstance(info, dict) and info.get("status") == 429
+    unjudged = overloaded or "unsupported_operation" in str(cause.get("type"))
+    return Refusal("unsupported" if unjudged else "invalid", reason)
 
 
 @contextmanager
@@ -165,7 +195,7 @@ def embedded(timeout_seconds: float = 10.0) -> Iterator[Engine]:
             f"the embedded search engine did not start ({error}). Set task.engine.url to a server"
         ) from error
     try:
-        yield Engine(server.url, timeout_seconds=timeout_seconds)
+        yield Engine(server.url, timeout_seconds=timeout_seconds, kind=OPENSEARCH)
     finally:
         server.process.kill()  # it holds nothing worth keeping, and told to end it says so on our stderr
         server.close()

@@ -12,15 +12,18 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.query_dsl import answers, bodies, boundary, canonical, linking, variants
+from thriftune.tasks.query_dsl import answers, bodies, canonical, linking, variants
+from thriftune.tasks.query_dsl.asking import ask
 from thriftune.tasks.query_dsl.bodies import Fault
 from thriftune.tasks.query_dsl.collections import Collection
 from thriftune.tasks.query_dsl.dates import freeze
-from thriftune.tasks.query_dsl.engine import Engine, Refusal
+from thriftune.tasks.query_dsl.dialect import strange
+from thriftune.tasks.query_dsl.engine import Engine
 from thriftune.tasks.query_dsl.lint import lint
 from thriftune.tasks.query_dsl.mapping import fields_of
 from thriftune.tasks.query_dsl.places import located
 from thriftune.tasks.query_dsl.prompt import lines_of, render, values_of
+from thriftune.tasks.query_dsl.sets import BoundarySets
 
 _SAMPLE = 200  # real documents that boundary documents are made from
 _VALUES = 20_000  # real documents that variants take their values from
@@ -45,6 +48,7 @@ class QueryDsl:
         robust: whether predictions that match are also judged on boundary documents.
         prompt_tokens: about how many tokens the instructions may have; a longer mapping is cut to what is asked.
         link_values: whether the prompt shows the index's values that a question names.
+        written_for: the dialect of the bodies, `opensearch` or `elasticsearch`; `auto` is that of the engine.
     """
 
     engine: Engine
@@ -53,12 +57,17 @@ class QueryDsl:
     robust: bool = True
     prompt_tokens: int = 1500
     link_values: bool = True
+    written_for: str = "auto"
     _resources: ExitStack = field(default_factory=ExitStack)
     _golds: dict[tuple[str, str], _Gold | Fault] = field(default_factory=dict)
+    _sets: BoundarySets = field(init=False)
     _samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     _documents: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     _lines: dict[str, dict[str, str]] = field(default_factory=dict)
     _links: dict[str, linking.Links] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._sets = BoundarySets(self.sandbox)
 
     def identity(self) -> str:
         """Return a content id of mappings, documents' source and notes."""
@@ -87,7 +96,7 @@ class QueryDsl:
         prepared = self._prepare(collection, label)
         if isinstance(prepared, Fault):
             return _bad(question, prepared)
-        answer = _ask(self.engine, question.collection, [prepared])[0]
+        answer = ask(self.engine, question.collection, [prepared])[0]
         if isinstance(answer, Fault):
             return _bad(question, answer)
         return Verdict(question_id=question.id, valid=True, gold_empty=answer.empty, result=answer.summary())
@@ -102,20 +111,20 @@ class QueryDsl:
         prepared = self._prepare(collection, predicted)
         if isinstance(prepared, Fault):
             return _bad(question, prepared, base)
-        answer = _ask(self.engine, question.collection, [prepared])[0]
+        exact = self.tidy(predicted) == self.tidy(gold)  # the same text returns the same
+        answer = known.answer if exact else ask(self.engine, question.collection, [prepared])[0]
         if isinstance(answer, Fault):
             return _bad(question, answer, base)
         match = answers.same(known.answer, answer)
-        robust = match and (not self.robust or self._same_on_boundary(question.collection, collection, known, prepared))
         return Verdict(
             **base,
             valid=True,
             fault="" if match else "wrong_result",
             detail="" if match else answers.difference(known.answer, answer),
-            exact=self.tidy(predicted) == self.tidy(gold),
+            exact=exact,
             canonical=canonical.form(prepared, collection.mapping) == canonical.form(known.body, collection.mapping),
             execution_match=match,
-            robust_match=robust if self.robust else None,
+            robust_match=self._robust(question.collection, known.body, prepared, match, exact) if self.robust else None,
             result_f1=answers.f1(known.answer, answer),
             result=answer.summary(),
         )
@@ -157,7 +166,8 @@ class QueryDsl:
             return body
         fields = fields_of(collection.mapping)
         formats = {name: field.format for name, field in fields.items() if field.format}
-        fault = lint(body, fields)
+        own = self.engine.server.kind
+        fault = strange(body, own if self.written_for == "auto" else self.written_for, own) or lint(body, fields)
         return Fault(fault.kind, located(fault.detail, body)) if fault else freeze(body, collection.now, formats)
 
     def _gold(self, name: str, collection: Collection, gold: str) -> _Gold | Fault:
@@ -167,22 +177,17 @@ class QueryDsl:
             if isinstance(body, Fault):
                 self._golds[key] = body
             else:
-                answer = _ask(self.engine, name, [body])[0]
+                answer = ask(self.engine, name, [body])[0]
                 self._golds[key] = answer if isinstance(answer, Fault) else _Gold(body, answer)
         return self._golds[key]
 
-    def _same_on_boundary(self, name: str, collection: Collection, gold: _Gold, predicted: dict[str, Any]) -> bool:
-        seed = content_id(gold.body)
-        index = f"thriftune-boundary-{seed}"
-        documents = boundary.documents(gold.body, collection.mapping, self._sample(name, collection), seed)
-        self.sandbox.load(index, boundary.open_mapping(collection.mapping), documents, strict=False)
-        try:
-            expected, got = _ask(self.sandbox, index, [gold.body, predicted])
-        finally:
-            self.sandbox.drop(index)
-        if isinstance(expected, Fault) or isinstance(got, Fault):
-            return isinstance(expected, Fault) and isinstance(got, Fault)
-        return answers.same(expected, got)
+    def _robust(
+        self, name: str, gold: dict[str, Any], predicted: dict[str, Any], match: bool, exact: bool
+    ) -> bool | None:
+        if not match or exact:
+            return match
+        collection = self.collections[name]
+        return self._sets.same(name, gold, predicted, collection.mapping, self._sample(name, collection))
 
     def _values(self, name: str, collection: Collection) -> list[dict[str, Any]]:
         if name not in self._documents:
@@ -217,30 +222,6 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from _strings(inner)
-
-
-def _ask(engine: Engine, index: str, asked: list[dict[str, Any]]) -> list[answers.Answer | Fault]:
-    """Send each body as it stands, whose refusal is the body's, and the request that its answer is read from."""
-    replies = engine.search(index, [sent for body in asked for sent in (_lean(body), answers.request(body))])
-    return [
-        _answer(body, as_it_stands, reply)
-        for body, as_it_stands, reply in zip(asked, replies[::2], replies[1::2], strict=True)
-    ]
-
-
-def _lean(body: dict[str, Any]) -> dict[str, Any]:
-    """Whether a body is accepted can be told without the documents' sources."""
-    return body | {"_source": False} if body.get("_source", True) is True else body
-
-
-def _answer(
-    body: dict[str, Any], as_it_stands: dict[str, Any] | Refusal, reply: dict[str, Any] | Refusal
-) -> answers.Answer | Fault:
-    if isinstance(as_it_stands, Refusal):
-        return Fault(as_it_stands.kind, located(as_it_stands.reason, body))
-    if isinstance(reply, Refusal):
-        return Fault(reply.kind, located(reply.reason, body))
-    return answers.read(body, reply)
 
 
 def _bad(question: Question, fault: Fault, base: dict[str, Any] | None = None) -> Verdict:
