@@ -141,7 +141,7 @@ def fuzz(count: int, seed: int) -> dict[str, Any]:
 def mutants(count: int = 150, each: int = 3) -> dict[str, Any]:
     """Change a bound, a value, a clause list or a field of golds; count what is told apart on which documents.
 
-    Some of the changes leave the meaning as it was, so that not all can be told apart.
+    A change may leave the meaning as it was, so that not all can be told apart.
     """
     chance = random.Random(0)
     tried, real, robust = 0, 0, 0
