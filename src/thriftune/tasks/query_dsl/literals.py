@@ -92,9 +92,11 @@ def _leaf(clause: str, inner: dict[str, Any]) -> Iterator[_Leaf]:
 
 
 def _near(literals: list[Any], kind: str) -> list[Any]:
-    """Return the literals, their neighbours and one far value, typed for the field."""
+    """Return the literals, their neighbours and one far value, typed for the field; of no literals, some values."""
     if kind in WHOLE or kind in REAL:
-        numbers = [number for literal in literals if (number := _number(literal, kind)) is not None] or [1]
+        numbers = [number for literal in literals if (number := _number(literal, kind)) is not None]
+        if not numbers:  # many values, so that the least and the greatest are those of few documents
+            return [_stepped(_number(0, kind), kind, step) for step in range(120)]
         steps = (0, -1, 1) if kind in WHOLE else (0, -1, 1, -0.5, 0.5)
         return [_stepped(number, kind, step) for number in numbers for step in steps] + [
             _stepped(numbers[0], kind, 1000)
