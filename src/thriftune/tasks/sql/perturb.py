@@ -11,7 +11,8 @@ import random
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 from thriftune.tasks.sql.database import Row
@@ -20,6 +21,7 @@ from thriftune.tasks.sql.words import words_of
 
 _DRAWN, _MOST_DRAWN = 0.1, 200
 _NULL = 0.1
+_LOOKED_AT = 100  # values that tell the shape of a column's texts
 _PLANTED, _KEPT_BESIDE, _PLANT = 200, 400, 0.6
 
 Literals = Mapping[str, Sequence[Any]]  # values to plant, by column in small letters
@@ -45,7 +47,7 @@ def planted(tables: Mapping[str, Table], rows: Rows, gold: str, seed: str) -> di
     made = {}
     for name, real in rows.items():
         table = tables[name]
-        literals = _literals(table, gold)
+        literals = _literals(table, real, gold)
         some = real if table.parent else chance.sample(real, min(_KEPT_BESIDE, len(real)))
         count = _PLANTED if literals and real else 0
         made[name] = [_with(literals, table, _drawn(real, chance), chance) for _ in range(count)] + list(some)
@@ -87,19 +89,28 @@ def _with(literals: Literals, table: Table, row: Row, chance: random.Random) -> 
     return tuple(cell(name, value) for name, value in zip(table.columns, row, strict=True))
 
 
-def _literals(table: Table, gold: str) -> dict[str, list[Any]]:
-    """Return for each column that the query names the query's values of its kind, with their neighbours."""
+def _literals(table: Table, real: Sequence[Row], gold: str) -> dict[str, list[Any]]:
+    """Return for each column that the query names the query's values of its kind, with their neighbours.
+
+    A column whose texts all have one shape (dates, times) gets no text of another.
+    """
     words = words_of(gold)
     said = {word.strip('"`[]').lower() for word in words}
     numbers = [near for word in words if word[0].isdigit() for near in _near_number(word)]
     texts = [near for word in words if word[0] == "'" for near in _near_text(word[1:-1].replace("''", "'"))]
-    found = {}
-    for name, type_ in table.columns.items():
-        kind = affinity(type_)
-        values = ([] if kind == "TEXT" else numbers) + ([] if kind in ("INTEGER", "REAL") else texts)
-        if name.lower() in said and values:
-            found[name.lower()] = values
+    found: dict[str, list[Any]] = {}
+    for place, (name, type_) in enumerate(table.columns.items()):
+        if name.lower() in said:
+            kind = affinity(type_)
+            shapes = {_shape(row[place]) for row in real[:_LOOKED_AT] if isinstance(row[place], str)}
+            fitting = [text for text in texts if len(shapes) != 1 or _shape(text) in shapes]
+            values = ([] if kind == "TEXT" else numbers) + ([] if kind in ("INTEGER", "REAL") else fitting)
+            found |= {name.lower(): values} if values else {}
     return found
+
+
+def _shape(text: str) -> str:
+    return re.sub(r"\d", "9", text)
 
 
 def _near_number(word: str) -> Iterable[float]:
@@ -116,11 +127,15 @@ def _near_number(word: str) -> Iterable[float]:
 def _near_text(text: str) -> Iterable[str]:
     plain = text.strip("%")
     near = [plain, plain + "x", "x" + plain]
-    if re.fullmatch(r"\d{4}-\d\d", plain):
-        near += [plain + "-01", plain + "-15", plain + "-28"]
-    try:
-        day = date.fromisoformat(plain)
-        near += [str(day - timedelta(days=1)), str(day + timedelta(days=1))]
-    except (ValueError, OverflowError):
-        pass
-    return near
+    if re.fullmatch(r"\d{4}-\d\d-?", plain):
+        near += [near_day for day in ("01", "28") for near_day in _near_time(f"{plain.rstrip('-')}-{day}")]
+    return [*near, *_near_time(plain)]
+
+
+def _near_time(text: str) -> list[str]:
+    """Return a day with its neighbours, or a minute with its own."""
+    for form, step in (("%Y-%m-%d", timedelta(days=1)), ("%H:%M", timedelta(minutes=1))):
+        with suppress(ValueError, OverflowError):
+            time = datetime.strptime(text, form)
+            return [(time + count * step).strftime(form) for count in (-4, -1, 0, 1, 4)]
+    return []

@@ -94,7 +94,7 @@ class Sql:
             canonical=words.canonical(predicted) == words.canonical(gold),
             execution_match=match,
             robust_match=robust,
-            result_f1=compare.f1(known, result),
+            result_f1=1.0 if match else compare.f1(known, result),
             result=result.summary(),
         )
 
