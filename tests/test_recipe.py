@@ -166,3 +166,29 @@ def test_a_wrong_override_is_named(tmp_path, override, message):
 def test_a_recipe_survives_its_own_dump(tmp_path):
     recipe = load(write(tmp_path, GOOD))
     assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
+
+
+@pytest.mark.parametrize(
+    ("task", "key", "sentence"),
+    [
+        ("{kind: sql}", "task", "kind sql needs databases with at least one name"),
+        ("{kind: sql, collections: {a: {demo: films}}}", "task", "kind sql needs databases"),
+        (
+            "{kind: sql, databases: {a: {demo: nycflights}}, collections: {b: {demo: films}}}",
+            "task",
+            "has no collections",
+        ),
+        ("{databases: {a: {file: a.db}}}", "task", "kind query_dsl needs collections"),
+        ("{kind: sqlite, databases: {a: {file: a.db}}}", "task.kind", "must be 'query_dsl' or 'sql', got 'sqlite'"),
+        ("{kind: sql, databases: {a: {}}}", "task.databases.a", "give either demo or file"),
+        ("{kind: sql, databases: {a: {demo: nycflights, file: a.db}}}", "task.databases.a", "give either demo or file"),
+        ("{kind: sql, databases: {a: {demo: films}}}", "task.databases.a.demo", "must be 'nycflights', got 'films'"),
+        ("{kind: sql, databases: {a: {flie: a.db}}}", "task.databases.a.flie", "did you mean task.databases.a.file?"),
+        ("{kind: sql, databases: {a: {file: a.db, notes: {b.c: 3}}}}", "task.databases.a.notes.b.c", "valid string"),
+        ("{kind: sql, databases: {a: {file: a.db}}, engine: {timeout_seconds: 0}}", "task.engine", "greater than 0"),
+    ],
+)
+def test_faults_of_the_task_sql(tmp_path, task, key, sentence):
+    text = problems(tmp_path, f"name: x\ntask: {task}\nteacher: {{lessons: [demo:sql]}}\n")
+    line = next(line for line in text.splitlines()[1:] if sentence in line)
+    assert line.split()[0].startswith(key)

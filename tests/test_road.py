@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -86,6 +87,54 @@ def test_one_command_travels_the_road_and_a_second_does_nothing_again(tmp_path, 
     second = thriftune(folder, "run", "recipe.yaml")
     assert second.returncode == 0 and second.stderr.count("not done again") == 5
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+SQL = """
+name: tiny-sql
+task: {{kind: sql, databases: {{films: {{file: films.db}}}}}}
+teacher: {{lessons: [lessons.jsonl]}}
+dataset: {{test: 0.3, valid: 0.1}}
+student: {{model: {student}}}
+train: {{batch: 4, max_steps: 2, learning_rate: 1.0e-3, precision: fp32, vocabulary: domain}}
+evaluate: {{max_new_tokens: 16, bootstrap: 200}}
+"""
+
+
+def test_the_same_road_leads_to_sql_on_a_file_of_ones_own(tmp_path):
+    (tmp_path / "recipe.yaml").write_text(SQL.format(student=tiny.save(tmp_path / "student")))
+    with sqlite3.connect(tmp_path / "films.db") as connection:
+        connection.execute("CREATE TABLE films (genre TEXT, year INTEGER)")
+        connection.executemany("INSERT INTO films VALUES (?, ?)", [(g, 1990 + n) for n, g in enumerate(GENRES * 2)])
+    connection.close()
+    content = (tmp_path / "films.db").read_bytes()
+    lessons = [
+        {
+            "id": f"l{n}",
+            "collection": "films",
+            "questions": [f"how many films of the kind {genre}?", f"count {genre}, {n} times asked"],
+            "response": f"<rationale>{genre} equals genre; rows are counted.</rationale>"
+            f"<answer>SELECT count(*) FROM films WHERE genre = '{genre}'</answer>",
+        }
+        for n, genre in enumerate([*GENRES, "Polka"])
+    ]
+    (tmp_path / "lessons.jsonl").write_text("".join(json.dumps(lesson) + "\n" for lesson in lessons))
+    first = thriftune(tmp_path, "run", "recipe.yaml")
+    assert first.returncode == 0, first.stderr
+    run = tmp_path / "runs" / "tiny-sql"
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert {stage["status"] for stage in manifest["stages"].values()} == {"done"}
+    taught = manifest["stages"]["teach"]["figures"]
+    assert taught["kept"] == 20 and taught["rejected"] == {"empty_result": 2}
+    assert json.loads((run / "scores.json").read_text())["tuned"]["execution_match"]["n"] == 3
+    assert "valid queries" in (run / "report.md").read_text()
+    second = thriftune(tmp_path, "run", "recipe.yaml")
+    assert second.returncode == 0 and second.stderr.count("not done again") == 5
+    assert (tmp_path / "films.db").read_bytes() == content
+    with sqlite3.connect(tmp_path / "films.db") as connection:
+        connection.execute("INSERT INTO films VALUES ('Polka', 2000)")
+    connection.close()
+    third = thriftune(tmp_path, "teach", "recipe.yaml")
+    assert third.returncode == 0 and "not done again" not in third.stderr, "the database has changed"
 
 
 def test_a_changed_key_repeats_only_what_depends_on_it(tmp_path):

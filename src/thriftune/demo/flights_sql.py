@@ -24,7 +24,7 @@ CREATE TABLE flights (
     dep_time TEXT,
     dep_delay INTEGER,
     arr_delay INTEGER,
-    carrier TEXT,
+    carrier TEXT REFERENCES airlines(carrier),
     flight INTEGER,
     tailnum TEXT,
     origin TEXT,
@@ -40,6 +40,7 @@ CREATE TABLE weather (origin TEXT, date TEXT, hour INTEGER, temp REAL, humid REA
     visib REAL);
 """
 NOTES = {
+    "flights.id": "what flights are listed by",
     "flights.date": "2013-01-01 to 2013-12-31",
     "flights.hour": "of sched_dep",
     "flights.sched_dep": "'05:15'",

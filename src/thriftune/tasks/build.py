@@ -34,7 +34,7 @@ def _json_schema(recipe: Recipe) -> Task:
 
 
 def _sql(recipe: Recipe) -> Task:
-    from thriftune.tasks.sql.database import notes_of, read
+    from thriftune.tasks.sql.sources import notes_of, read
     from thriftune.tasks.sql.task import Source, Sql
 
     settings, seconds = recipe.task, recipe.task.engine.timeout_seconds

@@ -1,13 +1,15 @@
-"""When two results are the same, as the test suite of Spider says (Zhong et al. 2020).
+"""When two results are the same.
 
-Rows are compared as a multiset, columns in any order and by any name; the order of rows counts only where the gold query
-asks for one. Numbers are equal within a relative 1e-6 if one of them has a fraction. Where an order is asked, rows that
-tie in it are not free: both queries have to return them alike, as in the suite.
+Rows are compared as a multiset, columns in any order and by any name, as in the test suite of Spider (Zhong et al.
+2020). The order of rows counts only where the gold query asks for one at its outermost level; rows that tie in it may
+come in any order, and at a limit any of those that tie may be taken (`order` says which). Numbers are equal within a
+relative 1e-6 if one of them is a REAL; a number never equals a text. Two empty results are the same.
 """
 
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from thriftune.tasks.sql.database import Result, Row
@@ -18,16 +20,33 @@ _TRIES = 2_000  # beginnings of an order of columns that are looked at
 _Column = tuple[Any, ...]
 
 
-def same(gold: Result, other: Result, ordered: bool) -> bool:
-    """Tell whether two results are the same; `ordered` says that the gold query has an order."""
+@dataclass(frozen=True)
+class Slot:
+    """So many places in a row, to be filled from these rows, each taken once."""
+
+    places: int
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a gold query returned, and what an equal result has to hold: its slots one after the other."""
+
+    result: Result
+    slots: list[Slot]
+
+
+def same(expected: Expected, other: Result) -> bool:
+    """Tell whether a result fills the slots, with its columns in some order."""
+    gold = expected.result
     if not gold.rows and not other.rows:
         return True
     if gold.width != other.width or len(gold.rows) != len(other.rows):
         return False
-    expected, got = _columns(gold, other)
-    if ordered:  # columns that match as sequences can be paired one by one
-        return Counter(expected) == Counter(got)
-    return _paired(expected, got)
+    offered = [row for slot in expected.slots for row in slot.rows]
+    columns, got = _columns(gold.width, offered, other.rows)
+    marks = [tuple(n for n, slot in enumerate(expected.slots) for _ in range(size(slot))) for size in (_offers, _asks)]
+    return _fill([marks[0], *columns], [marks[1], *got])
 
 
 def f1(gold: Result, other: Result) -> float:
@@ -36,10 +55,7 @@ def f1(gold: Result, other: Result) -> float:
         return 1.0
     if gold.width != other.width or not gold.rows or not other.rows:
         return 0.0
-    expected, got = _columns(gold, other)
-    chosen = _alike(expected, got)
-    common = Counter(zip(*expected, strict=True)) & Counter(zip(*chosen, strict=True))
-    return 2 * common.total() / (len(gold.rows) + len(other.rows))
+    return 2 * _common(gold, other) / (len(gold.rows) + len(other.rows))
 
 
 def difference(gold: Result, other: Result) -> str:
@@ -48,20 +64,29 @@ def difference(gold: Result, other: Result) -> str:
         return f"{other.width} columns instead of {gold.width}"
     if len(gold.rows) != len(other.rows):
         return f"{len(other.rows)} rows instead of {len(gold.rows)}"
-    if f1(gold, other) == 1.0:
-        return "same rows in another order"
-    expected, got = _columns(gold, other)
-    common = Counter(zip(*expected, strict=True)) & Counter(zip(*_alike(expected, got), strict=True))
-    return f"{len(gold.rows) - common.total()} of {len(gold.rows)} rows differ"
+    missing = len(gold.rows) - _common(gold, other)
+    return f"{missing} of {len(gold.rows)} rows differ" if missing else "same rows in another order"
 
 
-def _columns(gold: Result, other: Result) -> tuple[list[_Column], list[_Column]]:
-    """Return both results by column, with equal numbers replaced by one and the same."""
-    one = _classes([*gold.rows, *other.rows])
+def _offers(slot: Slot) -> int:
+    return len(slot.rows)
+
+
+def _asks(slot: Slot) -> int:
+    return slot.places
+
+
+def _common(gold: Result, other: Result) -> int:
+    expected, got = _columns(gold.width, gold.rows, other.rows)
+    return (Counter(zip(*expected, strict=True)) & Counter(zip(*_alike(expected, got), strict=True))).total()
+
+
+def _columns(width: int, gold: Sequence[Row], other: Sequence[Row]) -> list[list[_Column]]:
+    """Return both lists of rows by column, with equal numbers replaced by one and the same."""
+    one = _classes([*gold, *other])
     return [
-        [tuple(_cell(row[index], one) for row in result.rows) for index in range(result.width)]
-        for result in (gold, other)
-    ]  # type: ignore[return-value]
+        [tuple(_cell(row[index], one) for row in rows) for index in range(width)] for rows in (gold, other)
+    ]  # fmt: skip
 
 
 def _classes(rows: Sequence[Row]) -> dict[float, float]:
@@ -78,34 +103,34 @@ def _classes(rows: Sequence[Row]) -> dict[float, float]:
 
 
 def _cell(cell: Any, one: dict[float, float]) -> Any:
-    """A number is paired with a mark: to Python 1 and '1' differ already, and so do text and bytes."""
     return one[cell] if isinstance(cell, int | float) else cell
 
 
-def _paired(expected: list[_Column], got: list[_Column]) -> bool:
-    """Search an order of `got`'s columns that gives the same multiset of rows: column by column, dead ends left early."""
-    tries = [_TRIES]
-    counts = [Counter(column) for column in got]
-    fitting = [[i for i, count in enumerate(counts) if count == Counter(column)] for column in expected]
+def _fill(offered: list[_Column], got: list[_Column]) -> bool:
+    """Search an order of `got`'s columns that takes its rows from those offered; the first column of both is a mark.
 
-    def go_on(chosen: list[int]) -> bool:
-        depth = len(chosen)
-        if depth == len(expected):
+    The search goes column by column, and leaves a dead end as soon as the columns so far do not fit.
+    """
+    tries = [_TRIES]
+
+    def fits(order: list[int]) -> bool:
+        rows = Counter(zip(*offered[: len(order)], strict=True))
+        return Counter(zip(*(got[index] for index in order), strict=True)) <= rows
+
+    def go_on(order: list[int]) -> bool:
+        if len(order) == len(offered):
             return True
         seen: set[_Column] = set()
-        for index in fitting[depth]:
-            if index in chosen or got[index] in seen:
-                continue
-            seen.add(got[index])
+        for index in set(range(len(got))) - set(order):
             tries[0] -= 1
             if tries[0] < 0:
                 return False
-            rows = Counter(zip(*expected[: depth + 1], strict=True))
-            if rows == Counter(zip(*(got[i] for i in (*chosen, index)), strict=True)) and go_on([*chosen, index]):
+            if got[index] not in seen and fits([*order, index]) and go_on([*order, index]):
                 return True
+            seen.add(got[index])
         return False
 
-    return all(fitting) and go_on([])
+    return go_on([0])
 
 
 def _alike(expected: list[_Column], got: list[_Column]) -> list[_Column]:

@@ -7,22 +7,18 @@ Within one call of a function SQLite does not look at the clock; the limit on a 
 
 import sqlite3
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from thriftune import recipe
-from thriftune.demo import flights_sql
-from thriftune.errors import InputError
-from thriftune.runs import content_id, file_id
+from thriftune.tasks.sql.schema import quoted, tables_of
 from thriftune.tasks.sql.words import words_of
 
 Row = tuple[Any, ...]
 MAX_CHARACTERS = 20_000
 MAX_ROWS = 20_000
 MAX_RESULT = 4_000_000  # characters of all cells
-_HEAP = 512 * 2**20
+_HEAP = 512 * 2**20  # of all databases of the process: SQLite counts them together
+_LOOKED_AT = 100_000  # rows whose values are counted
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: 100_000,  # of a text, a blob and a row
     sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 100,
@@ -33,10 +29,11 @@ _LIMITS = {
 _READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 _HARMFUL = {"load_extension", "writefile", "readfile", "edit", "fts3_tokenizer", "zeroblob", "randomblob"}
 _HIDDEN = ("sqlite_master", "sqlite_schema", "sqlite_temp", "sqlite_dbpage", "sqlite_stmt", "pragma_", "dbstat")
-_STATEMENTS = set(
+_OTHER = (
     "alter analyze attach begin commit create delete detach drop end explain insert pragma reindex release replace "
-    "rollback savepoint update vacuum".split()
+    "rollback savepoint update vacuum"
 )
+_STATEMENTS = frozenset(_OTHER.split())
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ class Database:
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         for pragma in (f"hard_heap_limit = {_HEAP}", "temp_store = memory", "query_only = on", "trusted_schema = off"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
-        self.tables = _tables(connection)
+        self.tables = tables_of(connection)
         for limit, value in _LIMITS.items():
             connection.setlimit(limit, value)
         connection.set_authorizer(self._authorize)
@@ -105,24 +102,18 @@ class Database:
         return self._inside(f"SELECT * FROM {quoted(table)} LIMIT {most}")
 
     def values(self, table: str, column: str, most: int) -> list[tuple[Any, int]]:
-        """Return the values of a column with how often they come, the most frequent first."""
-        name = quoted(column)
-        query = f"SELECT {name}, count(*) AS n FROM {quoted(table)} WHERE {name} IS NOT NULL GROUP BY {name}"
-        return self._inside(f"{query} ORDER BY n DESC, {name} LIMIT {most}")
-
-    def turn_around(self, backwards: bool) -> None:
-        """Have rows whose order is not asked come in the opposite order: it shows what an answer owes to chance."""
-        self._connection.set_authorizer(None)
-        self._connection.execute(f"PRAGMA reverse_unordered_selects = {'on' if backwards else 'off'}").fetchall()
-        self._connection.set_authorizer(self._authorize)
+        """Return the values in the first rows of a column with how often they come, the most frequent first."""
+        rows = f"SELECT {quoted(column)} AS value FROM {quoted(table)} LIMIT {_LOOKED_AT}"
+        counted = f"SELECT value, count(*) AS n FROM ({rows}) WHERE value IS NOT NULL GROUP BY value"
+        return self._inside(f"{counted} ORDER BY n DESC, value LIMIT {most}")
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
     def _inside(self, query: str) -> list[Row]:
-        """Run the project's own query on the user's own table; one that cannot be read (a broken view) has no rows."""
-        self._deadline = float("inf")
+        """Run the project's own query on the user's own table; a broken or endless view has no rows."""
+        self._deadline = time.monotonic() + self._seconds
         longest = self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10**9)
         try:
             return self._connection.execute(query).fetchall()
@@ -174,54 +165,6 @@ class Database:
         if "too big" in text or "too large" in text or "too many" in text or "too complex" in text:
             return Fault("limit:size", text)
         return Fault("not_sql" if any(said in text for said in ("syntax", "token", "incomplete")) else "invalid", text)
-
-
-def read(name: str, settings: recipe.Database, timeout_seconds: float) -> tuple[Database, str]:
-    """Open the database that the recipe describes; return it with an id that changes when its content does.
-
-    Raises:
-        InputError: the file is missing, is no SQLite database, or has no tables.
-    """
-    if settings.demo:
-        connection = sqlite3.connect(":memory:")
-        flights_sql.fill(connection)
-        return Database(connection, timeout_seconds), content_id(settings.demo, flights_sql.SCHEMA)
-    path = settings.file
-    if path is None or not path.is_file():
-        raise InputError(f"task.databases.{name}.file: there is no file {path}")
-    connection = None
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        database = Database(connection, timeout_seconds)
-    except sqlite3.Error as error:
-        if connection is not None:
-            connection.close()
-        raise InputError(f"task.databases.{name}.file: {path} cannot be read as an SQLite database: {error}") from error
-    if not database.tables:
-        raise InputError(f"task.databases.{name}.file: {path} has no tables")
-    return database, file_id(path)
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL writes it, whatever it holds."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def notes_of(settings: recipe.Database) -> dict[str, str]:
-    """Return what a schema cannot say, by `table.column`."""
-    return (flights_sql.NOTES if settings.demo else {}) | settings.notes
-
-
-def _tables(connection: sqlite3.Connection) -> dict[str, dict[str, str]]:
-    """Return `{table: {column: declared type}}` of tables and views, in the order of their making."""
-    query = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-    names = [row[0] for row in connection.execute(query)]
-    return {name: dict(_columns(connection, name)) for name in names}
-
-
-def _columns(connection: sqlite3.Connection, table: str) -> Iterator[tuple[str, str]]:
-    for row in connection.execute(f"PRAGMA table_info({quoted(table)})"):
-        yield row[1], row[2]
 
 
 def _refused(query: str) -> Fault | None:

@@ -7,6 +7,8 @@ the tables exceed the budget, the columns that the question seems to need are ke
 import re
 
 from thriftune.tasks.sql.database import Database
+from thriftune.tasks.sql.schema import affinity, quoted
+from thriftune.tasks.sql.words import KEYWORDS
 
 _FEW, _LONGEST = 12, 40
 _CHARACTERS_A_TOKEN = 3.5
@@ -18,8 +20,8 @@ Lines = dict[str, dict[str, str]]
 def lines_of(database: Database, notes: dict[str, str]) -> Lines:
     """Return `{table: {column: its line}}`, in the order of the schema."""
     return {
-        table: {column: _line(database, table, column, type_, notes) for column, type_ in columns.items()}
-        for table, columns in database.tables.items()
+        table: {column: _line(database, table, column, type_, notes) for column, type_ in made.columns.items()}
+        for table, made in database.tables.items()
     }
 
 
@@ -31,19 +33,25 @@ def render(name: str, lines: Lines, question: str, tokens: int) -> str:
 
 
 def _text(name: str, lines: Lines) -> str:
-    tables = (f"CREATE TABLE {table} (\n" + "\n".join(columns.values()) + "\n)" for table, columns in lines.items())
+    tables = (
+        f"CREATE TABLE {_name(table)} (\n" + "\n".join(columns.values()) + "\n)" for table, columns in lines.items()
+    )
     return "\n".join([_TASK, f"Database {name}", *tables])
 
 
 def _line(database: Database, table: str, column: str, type_: str, notes: dict[str, str]) -> str:
-    said = notes.get(f"{table}.{column}") or (_values(database, table, column) if "TEXT" in type_.upper() else "")
-    return f"{column} {type_}".strip() + "," + (f" -- {said}" if said else "")
+    said = notes.get(f"{table}.{column}") or (_values(database, table, column) if affinity(type_) == "TEXT" else "")
+    return f"{_name(column)} {type_}".strip() + "," + (f" -- {said}" if said else "")
 
 
 def _values(database: Database, table: str, column: str) -> str:
     found = database.values(table, column, _FEW + 1)
     fits = len(found) <= _FEW and all(isinstance(value, str) and len(value) <= _LONGEST for value, _ in found)
-    return ", ".join(value for value, _ in found) if fits else ""
+    return " ".join(", ".join(value for value, _ in found).split()) if fits else ""
+
+
+def _name(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z_]\w*", name) and name.lower() not in KEYWORDS else quoted(name)
 
 
 def _needed(lines: Lines, question: str, room: int) -> Lines:

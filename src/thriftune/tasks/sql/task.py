@@ -8,8 +8,11 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.sql import compare, perturb, words
-from thriftune.tasks.sql.database import Database, Fault, Result
+from thriftune.tasks.sql import compare, words
+from thriftune.tasks.sql.compare import Expected
+from thriftune.tasks.sql.copies import Copies
+from thriftune.tasks.sql.database import Database, Fault
+from thriftune.tasks.sql.order import expected
 from thriftune.tasks.sql.prompt import Lines, lines_of, render
 
 _VALUES, _LONGEST = 2_000, 60  # of each column, what students may have to copy
@@ -39,14 +42,13 @@ class Sql:
     robust: bool = True
     prompt_tokens: int = 1500
     timeout_seconds: float = 10.0
-    _golds: dict[tuple[str, str], Result | Fault] = field(default_factory=dict)
-    _copies: dict[str, list[Database]] = field(default_factory=dict)
-    _expected: dict[tuple[str, str], list[Result | None]] = field(default_factory=dict)
+    _golds: dict[tuple[str, str], Expected | Fault] = field(default_factory=dict)
+    _copies: dict[str, Copies] = field(default_factory=dict)
     _lines: dict[str, Lines] = field(default_factory=dict)
 
     def identity(self) -> str:
-        """Return a content id of schemas, content and notes."""
-        return content_id([(name, s.database.tables, s.notes, s.source_id) for name, s in self.sources.items()])
+        """Return a content id of the databases and their notes."""
+        return content_id([(name, s.notes, s.source_id) for name, s in self.sources.items()])
 
     def prompt(self, question: Question) -> Prompt:
         """Return instructions with the tables, and the question."""
@@ -73,15 +75,16 @@ class Sql:
     def judge(self, question: Question, gold: str, predicted: str) -> Verdict:
         """Compare the results of both queries on the database and, if they match, on its perturbed copies."""
         source = self._source(question)
-        known = self._gold(question.collection, source, gold)
-        if isinstance(known, Fault):
-            raise InputError(f"the gold answer of {question.id} is not valid: {known.detail}")
+        wanted = self._gold(question.collection, source, gold)
+        if isinstance(wanted, Fault):
+            raise InputError(f"the gold answer of {question.id} is not valid: {wanted.detail}")
+        known = wanted.result
         base = {"question_id": question.id, "gold_empty": known.empty, "gold_result": known.summary()}
         result = source.database.run(predicted)
         if isinstance(result, Fault):
             return _bad(question, result, base)
-        match = compare.same(known, result, words.ordered(gold))
-        robust = match and (not self.robust or self._same_on_copies(question.collection, source, gold, predicted))
+        match = compare.same(wanted, result)
+        robust = match and self._same_on_copies(question.collection, source, gold, predicted) if self.robust else None
         return Verdict(
             **base,
             valid=True,
@@ -90,8 +93,8 @@ class Sql:
             exact=" ".join(predicted.split()) == " ".join(gold.split()),
             canonical=words.canonical(predicted) == words.canonical(gold),
             execution_match=match,
-            robust_match=robust if self.robust else None,
-            result_f1=compare.f1(known, result),
+            robust_match=robust,
+            result_f1=1.0 if match else compare.f1(known, result),
             result=result.summary(),
         )
 
@@ -102,11 +105,11 @@ class Sql:
     def texts(self) -> Iterator[str]:
         """Yield the names of tables and columns, and the short texts that they hold."""
         for source in self.sources.values():
-            for table, columns in source.database.tables.items():
-                yield table
-                yield from columns
-                for column in columns:
-                    found = source.database.values(table, column, _VALUES)
+            for name, table in source.database.tables.items():
+                yield name
+                yield from table.columns
+                for column in table.columns:
+                    found = source.database.values(name, column, _VALUES)
                     yield from (value for value, _ in found if isinstance(value, str) and len(value) <= _LONGEST)
 
     def close(self) -> None:
@@ -114,8 +117,7 @@ class Sql:
         for source in self.sources.values():
             source.database.close()
         for copies in self._copies.values():
-            for database in copies:
-                database.close()
+            copies.close()
         self._copies.clear()
 
     def _source(self, question: Question) -> Source:
@@ -127,38 +129,15 @@ class Sql:
                 f"question {question.id} asks database {question.collection!r}; task.databases has: {known}"
             ) from None
 
-    def _gold(self, name: str, source: Source, gold: str) -> Result | Fault:
+    def _gold(self, name: str, source: Source, gold: str) -> Expected | Fault:
         if (name, gold) not in self._golds:
-            self._golds[name, gold] = source.database.run(gold)
+            self._golds[name, gold] = expected(source.database, gold)
         return self._golds[name, gold]
 
     def _same_on_copies(self, name: str, source: Source, gold: str, predicted: str) -> bool:
         if name not in self._copies:
-            seeds = [f"{name}:{number}" for number in range(perturb.COPIES)]
-            self._copies[name] = [perturb.copy(source.database, seed, self.timeout_seconds) for seed in seeds]
-        copies = self._copies[name]
-        if (name, gold) not in self._expected:
-            self._expected[name, gold] = [_certain(database, gold) for database in copies]
-        for database, expected in zip(copies, self._expected[name, gold], strict=True):
-            if expected is not None:
-                got = database.run(predicted)
-                if isinstance(got, Fault) or not compare.same(expected, got, words.ordered(gold)):
-                    return False
-        return True
-
-
-def _certain(database: Database, gold: str) -> Result | None:
-    """Return the gold's result on a copy; None where it fails there, or owes something to chance.
-
-    A tie at a LIMIT, or in an order, is broken by the order in which rows happen to come. Such a copy judges nobody.
-    """
-    forwards = database.run(gold)
-    database.turn_around(True)
-    backwards = database.run(gold)
-    database.turn_around(False)
-    if isinstance(forwards, Fault) or isinstance(backwards, Fault):
-        return None
-    return forwards if compare.same(forwards, backwards, words.ordered(gold)) else None
+            self._copies[name] = Copies(source.database, name, self.timeout_seconds)
+        return self._copies[name].same(gold, predicted)
 
 
 def _bad(question: Question, fault: Fault, base: dict[str, Any] | None = None) -> Verdict:

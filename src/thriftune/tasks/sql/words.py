@@ -1,22 +1,26 @@
 """A query as words: enough to spell it in one way and to say what it is made of. SQLite alone decides what is SQL."""
 
 import re
+from collections import Counter
+from typing import NamedTuple
 
-KEYWORDS = frozenset(
+_KEYWORDS = (
     "all and as asc between by case cast cross current_date desc distinct else end escape except exists filter first "
     "following from full glob group having in inner intersect is isnull join last left like limit materialized natural "
     "not notnull null nulls offset on or order outer over partition preceding range recursive right rows select then "
-    "unbounded union using values when where window with".split()
+    "unbounded union using values when where window with"
 )
+KEYWORDS = frozenset(_KEYWORDS.split())
 _PART = re.compile(
     r"""(?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))
     |(?P<quoted>'(?:[^']|'')*(?:'|\Z)|"(?:[^"]|"")*(?:"|\Z)|`[^`]*(?:`|\Z)|\[[^\]]*(?:\]|\Z))
     |(?P<word>[^\W\d][\w$]*)
-    |(?P<number>(?:\d[\w]*)(?:\.\w*)?)
+    |(?P<number>\d\w*(?:\.\w*)?(?:(?<=[eE])[+-]\d+)?)
     |(?P<space>[\s]+)
     |(?P<sign><>|<=|>=|==|!=|\|\||.)""",
     re.VERBOSE | re.DOTALL,
 )
+_SAME = {"!=": "<>", "==": "="}
 _AGGREGATES = {"count", "sum", "avg", "min", "max", "total", "group_concat"}
 _FAMILIES = {
     "where": "where", "join": "join", "group": "group_by", "having": "having", "order": "order_by", "limit": "limit",
@@ -27,9 +31,33 @@ _FAMILIES = {
 }  # fmt: skip
 
 
+class Word(NamedTuple):
+    """A word in small letters (a string as it is), its place in the query, and how many parentheses are around it."""
+
+    text: str
+    start: int
+    end: int
+    depth: int
+
+
 def words_of(query: str) -> list[str]:
     """Return the query's words, numbers, strings and signs; comments and space are left out."""
     return [part[0] for part in _PART.finditer(query) if part.lastgroup not in ("comment", "space")]
+
+
+def marked(query: str) -> list[Word]:
+    """Return the words with their places, without semicolons at the end; a parenthesis counts as inside itself."""
+    words: list[Word] = []
+    depth = 0
+    for part in _PART.finditer(query):
+        if part.lastgroup in ("comment", "space"):
+            continue
+        depth += part[0] == "("
+        words.append(Word(part[0] if part.lastgroup == "quoted" else part[0].lower(), *part.span(), depth))
+        depth -= part[0] == ")"
+    while words and words[-1].text == ";":
+        words.pop()
+    return words
 
 
 def tidy(query: str) -> str:
@@ -48,18 +76,11 @@ def tidy(query: str) -> str:
 def canonical(query: str) -> tuple[str, ...]:
     """Return the words in small letters outside strings, without a last semicolon and unused names of output columns.
 
+    `!=` is `<>`, and `==` is `=`.
+
     It is a comparison of texts: queries that say the same in another way differ. That is what execution is for.
     """
-    words = [word if word[0] in "'\"`[" else word.lower() for word in words_of(query)]
-    while words and words[-1] == ";":
-        words.pop()
-    return tuple(_without_names(words))
-
-
-def ordered(query: str) -> bool:
-    """Tell whether the query has ORDER BY at its top level, so that the order of its rows matters."""
-    words = [word.lower() for word, depth in _depths(words_of(query)) if depth == 0]
-    return any(pair == ("order", "by") for pair in zip(words, words[1:], strict=False))
+    return tuple(_SAME.get(word, word) for word in _without_names(marked(query)))
 
 
 def families(query: str) -> tuple[str, ...]:
@@ -70,27 +91,18 @@ def families(query: str) -> tuple[str, ...]:
     return tuple(sorted(found | ({"subquery"} if words.count("select") > 1 else set())))
 
 
-def _without_names(words: list[str]) -> list[str]:
+def _without_names(words: list[Word]) -> list[str]:
     """Drop `AS name` of the outermost columns where nothing else in the query says the name."""
+    counts = Counter(word.text for word in words)
     kept: list[str] = []
     in_columns, skip = False, False
-    for index, (word, depth) in enumerate(_depths(words)):
-        if depth == 0 and word in ("select", "from"):
-            in_columns = word == "select"
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        if word.depth == 0 and word.text in ("select", "from"):
+            in_columns = word.text == "select"
         if skip:
             skip = False
-        elif depth == 0 and in_columns and word == "as" and words.count("".join(words[index + 1 : index + 2])) == 1:
+        elif word.depth == 0 and in_columns and word.text == "as" and following and counts[following.text] == 1:
             skip = True
         else:
-            kept.append(word)
+            kept.append(word.text)
     return kept
-
-
-def _depths(words: list[str]) -> list[tuple[str, int]]:
-    """Pair every word with how many parentheses are open around it; a parenthesis counts as inside itself."""
-    pairs, depth = [], 0
-    for word in words:
-        depth += word == "("
-        pairs.append((word, depth))
-        depth -= word == ")"
-    return pairs
