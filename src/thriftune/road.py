@@ -73,13 +73,15 @@ class _Lazy:
 
 def _teach(run: Run, recipe: Recipe, task: _Lazy) -> None:
     from thriftune.teach.build import identity, make
+    from thriftune.teach.expand import ASKED
     from thriftune.teach.stage import LESSONS, REJECTS, teach
 
     def work() -> dict[str, Any]:
-        return teach(run, task(), make(recipe.teacher, task(), run.folder), Progress("teach"))
+        teacher = make(recipe.teacher, task(), run.folder)
+        return teach(run, task(), teacher, Progress("teach"), recipe.teacher.samples)
 
     content = content_id(VERSION, _task_content(recipe), identity(recipe.teacher))
-    _told(run, "teach", run.stage("teach", content, [LESSONS, REJECTS], work))
+    _told(run, "teach", run.stage("teach", content, [LESSONS, REJECTS, ASKED], work))
 
 
 def _dataset(run: Run, recipe: Recipe, task: _Lazy) -> None:

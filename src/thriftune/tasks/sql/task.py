@@ -8,7 +8,8 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.sql import compare, perturb, words
+from thriftune.tasks.base import Outline
+from thriftune.tasks.sql import compare, outline, perturb, words
 from thriftune.tasks.sql.database import Database, Fault, Result
 from thriftune.tasks.sql.prompt import Lines, lines_of, render
 
@@ -108,6 +109,15 @@ class Sql:
                 for column in columns:
                     found = source.database.values(table, column, _VALUES)
                     yield from (value for value, _ in found if isinstance(value, str) and len(value) <= _LONGEST)
+
+    def outlines(self) -> dict[str, Outline]:
+        """Return tables, families and rows of each database."""
+        found = {}
+        for name, source in self.sources.items():
+            text = render(name, lines_of(source.database, source.notes), "", self.prompt_tokens)
+            about = text.partition("\n")[2]
+            found[name] = Outline(about, outline.families(source.database), outline.rows(source.database))
+        return found
 
     def close(self) -> None:
         """Close the databases and their copies."""
