@@ -15,7 +15,7 @@ FLOORS = [
     {"errors", "version"},
     {"records", "progress", "prompts", "recipe", "similarity"},
     {"runs"},
-    {"demo"},
+    {"demo", "tables"},
     {"tasks"},
     {"teach"},
     {"dataset"},

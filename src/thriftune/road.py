@@ -50,7 +50,30 @@ def bill(recipe: Recipe, folder: Path) -> dict[str, Any]:
     if recipe.teacher.kind == "recorded":
         raise RecipeError("teacher.kind is recorded: its answers are there already and cost nothing")
     with closing(build(recipe)) as task:
-        return teachers.bill(recipe.teacher, task, folder)
+        return teachers.bill(recipe.teacher, task, folder, _collections(recipe))
+
+
+def export(folder: Path, form: str, out: Path, rationales: bool = False) -> dict[str, Any]:
+    """Write the dataset of a run in another format, and return how many lessons each part has.
+
+    Chats are asked as the recipe in the run's manifest asks, so its task is started.
+
+    Raises:
+        RunError: the folder is no run, or has no dataset.
+    """
+    from thriftune.dataset.export import export as exported
+    from thriftune.dataset.export import export_chats, lessons_of
+
+    run = Run(folder)
+    lessons_of(run)  # before an engine is started for nothing
+    if form != "chat":
+        return exported(run, form, out)
+    with closing(build(Recipe.model_validate(run.manifest.get("recipe")))) as task:
+        return export_chats(run, task, out, rationales)
+
+
+def _collections(recipe: Recipe) -> list[str]:
+    return [*recipe.task.collections, *recipe.task.databases]
 
 
 class _Lazy:
@@ -77,7 +100,7 @@ def _teach(run: Run, recipe: Recipe, task: _Lazy) -> None:
     from thriftune.teach.stage import LESSONS, REJECTS, teach
 
     def work() -> dict[str, Any]:
-        teacher = make(recipe.teacher, task(), run.folder)
+        teacher = make(recipe.teacher, task(), run.folder, _collections(recipe))
         return teach(run, task(), teacher, Progress("teach"), recipe.teacher.samples)
 
     content = content_id(VERSION, _task_content(recipe), identity(recipe.teacher))

@@ -1,7 +1,7 @@
 """Make the teacher that a recipe names."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from thriftune.teach.expand import ASKED, Expansion
 from thriftune.teach.ledger import Ledger, Usage, estimate
 from thriftune.teach.live import LiveTeacher
 from thriftune.teach.requests import Request
-from thriftune.teach.teachers import Recorded, RecordedTeacher, Teacher, Wording, path_of
+from thriftune.teach.teachers import RecordedTeacher, Teacher, Wording, files_of, path_of, recorded
 
 LEDGER = "teacher.sqlite"
 _KEYS = ("kind", "limit", "model", "base_url", "examples", "temperature", "max_tokens", "asks_again")
@@ -34,7 +34,7 @@ class Asked(Record):
 
 def identity(settings: Settings) -> str:
     """Return a content id of everything that changes the answers; limits of speed and money do not."""
-    files = [path_of(item) for item in (*settings.lessons, *settings.questions)]
+    files = [file for item in (*settings.lessons, *settings.questions) for file in files_of(item)]
     chosen = {key: getattr(settings, key) for key in _KEYS}
     if settings.samples > 1:
         chosen["samples"] = settings.samples
@@ -43,25 +43,27 @@ def identity(settings: Settings) -> str:
     return content_id(chosen, file_id(*files))
 
 
-def make(settings: Settings, task: Task, folder: Path) -> Teacher:
+def make(settings: Settings, task: Task, folder: Path, collections: Sequence[str] = ()) -> Teacher:
     """Return the teacher; a live one keeps its ledger, and the questions it thought up, in `folder`.
+
+    `collections` are the names of the task's: lessons in a table may leave out the only one.
 
     Raises:
         InputError: a file of questions or lessons is missing or wrong, or the task cannot be expanded.
         TeacherError: a live teacher's key is not in the environment.
     """
     if settings.kind == "recorded":
-        return RecordedTeacher(settings.lessons, settings.limit)
+        return RecordedTeacher(settings.lessons, settings.limit, collections)
     key = _key(settings)
     own = _questions(settings)
     expansion = _expansion(settings, task, own, folder)
     ledger = Ledger(folder / LEDGER, settings.price, settings.budget_usd, settings.budget_tokens)
-    return LiveTeacher(settings, key, own, _requests(settings, task), ledger, expansion)
+    return LiveTeacher(settings, key, own, _requests(settings, task, collections), ledger, expansion)
 
 
-def bill(settings: Settings, task: Task, folder: Path) -> dict[str, Any]:
+def bill(settings: Settings, task: Task, folder: Path, collections: Sequence[str] = ()) -> dict[str, Any]:
     """Return what asking everything is expected to use at most: tokens and US dollars. Nothing is sent or written."""
-    own, request = _questions(settings), _requests(settings, task)
+    own, request = _questions(settings), _requests(settings, task, collections)
     expansion = _expansion(settings, task, own, folder)
     answers = sum((estimate(request(question)) for question in own), Usage())
     asked = Usage()
@@ -85,8 +87,8 @@ def _tokens(usage: Usage) -> int:
     return usage.tokens
 
 
-def _requests(settings: Settings, task: Task) -> Callable[[Question], Request]:
-    examples = _examples(settings)
+def _requests(settings: Settings, task: Task, collections: Sequence[str]) -> Callable[[Question], Request]:
+    examples = _examples(settings, collections)
     return lambda asked: requests.question(settings, task.prompt(asked), examples.get(asked.collection, []))
 
 
@@ -114,12 +116,11 @@ def _questions(settings: Settings) -> list[Question]:
     return list(found.values())[: settings.limit]
 
 
-def _examples(settings: Settings) -> dict[str, list[tuple[str, str]]]:
+def _examples(settings: Settings, collections: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """The first recorded answers of each collection, as pairs of question and response."""
     found: dict[str, list[tuple[str, str]]] = {}
     for path in map(path_of, settings.lessons):
-        for number, value in read_lines(path, whole=True):
-            record = validated(Recorded, value, path, number)
+        for _, record in recorded(path, collections):
             shown = found.setdefault(record.collection, [])
             if len(shown) < settings.examples:
                 shown.append((record.questions[0], record.response))
