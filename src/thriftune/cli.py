@@ -51,6 +51,16 @@ def _bill(recipe: Path, overrides: list[str] | None, out: Path | None, as_json: 
     print(json.dumps(found) if as_json else f"{found['questions']} questions: about {tokens}; {usd}")
 
 
+def _review(recipe: Path, overrides: list[str] | None, out: Path | None, as_json: bool) -> None:
+    from thriftune.recipe import load
+    from thriftune.report.text import summary
+    from thriftune.road import review
+
+    loaded = load(recipe, overrides)
+    run = review(loaded, out or Path("runs") / loaded.name)
+    print(json.dumps(run.manifest, indent=2) if as_json else summary(run, scored=False))
+
+
 @app.command()
 def run(recipe: RecipeFile, overrides: Overrides = None, out: Out = None, as_json: Json = False) -> None:
     """Travel the whole road: teach, dataset, train, evaluate, report. Resumes where it stopped.
@@ -69,6 +79,9 @@ def teach(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what asking would cost at most; ask nothing.")
     ] = False,
+    review: Annotated[
+        bool, typer.Option("--review", help="Walk the accepted lessons: accept, edit, reject, undo. Resumes.")
+    ] = False,
 ) -> None:
     """Ask the teacher, verify its answers by execution, and split them into a dataset.
 
@@ -76,6 +89,8 @@ def teach(
     """
     if dry_run:
         _bill(recipe, overrides, out, as_json)
+    elif review:
+        _review(recipe, overrides, out, as_json)
     else:
         _stage(("teach", "dataset"), recipe, overrides, out, as_json)
 

@@ -11,8 +11,8 @@ from typing import Any
 from thriftune.errors import RecipeError, RunError
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
-from thriftune.records import dump_section
-from thriftune.runs import Run, content_id, file_id
+from thriftune.records import Lesson, dump_section
+from thriftune.runs import Run, content_id, file_id, read_records
 from thriftune.tasks.base import Task
 from thriftune.tasks.build import build
 from thriftune.version import VERSION
@@ -37,6 +37,23 @@ def _stages(run: Run, recipe: Recipe, stages: Iterable[str]) -> None:
     with closing(_Lazy(recipe)) as lazy:
         for stage in stages:
             _WORK[stage](run, recipe, lazy)
+
+
+def review(recipe: Recipe, folder: Path) -> Run:
+    """Have the lessons of a recipe decided by a person in this terminal, then make the dataset; return the run.
+
+    Raises:
+        UserError: as `travel`.
+    """
+    from thriftune.teach.review import Terminal, editor, walk
+
+    run = Run(folder)
+    with run.alone():
+        _stages(run, recipe, ("teach",))
+        with closing(build(recipe)) as task:
+            walk(run, task, Terminal(input, print, editor))
+        _stages(run, recipe, ("dataset",))
+    return run
 
 
 def bill(recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -109,9 +126,12 @@ def _teach(run: Run, recipe: Recipe, task: _Lazy) -> None:
 
 def _dataset(run: Run, recipe: Recipe, task: _Lazy) -> None:
     from thriftune.dataset.stage import make_dataset
+    from thriftune.teach.reviews import changes
 
     values = _task_content(recipe) if recipe.dataset.variants else None
-    identity = content_id(VERSION, dump_section(recipe.dataset), values, _files(run, "lessons.jsonl"))
+    record = _files(run, "lessons.jsonl")
+    edits = changes(run, read_records(run.path("lessons.jsonl"), Lesson))
+    identity = content_id(VERSION, dump_section(recipe.dataset), values, record, *edits)
     progress = Progress("dataset")
     _told(
         run,
