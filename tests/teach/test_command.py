@@ -168,6 +168,8 @@ def test_a_budget_that_ends_is_one_message_and_a_higher_one_goes_on(tmp_path):
         shop(tmp_path, server, texts, budget_tokens=2500, max_tokens=100)
         done = thriftune(tmp_path)
         assert done.returncode == 2 and "the budget ended before" in done.stderr and "Traceback" not in done.stderr
+        stage = json.loads((tmp_path / "runs/live/manifest.json").read_text())["stages"]["teach"]
+        assert stage["figures"]["prompt_tokens"] == 100 * len(server.paid), "what was paid is told also then"
         first = len(server.paid)
         assert 0 < first < 20
         assert thriftune(tmp_path, "teacher.budget_tokens=100000").returncode == 0

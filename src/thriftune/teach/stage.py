@@ -26,6 +26,18 @@ def teach(run: Run, task: Task, teacher: Teacher, progress: Progress, samples: i
         TeacherError: the budget ended before all questions were asked; what came is kept.
     """
     landed = _Landed(run)
+    try:
+        _ask_all(task, teacher, progress, samples, landed)
+    finally:  # what was paid is told whatever becomes of it
+        figures = {"teacher": teacher.name, **landed.figures(), **_dear(teacher.figures(), len(landed.lessons))}
+        run.so_far("teach", figures)
+    if not landed.lessons:
+        raise InputError(_nothing(run, landed.rejects))
+    _tell(landed.rejects, progress)
+    return figures
+
+
+def _ask_all(task: Task, teacher: Teacher, progress: Progress, samples: int, landed: "_Landed") -> None:
     ballots: dict[str, list[Lesson | Reject]] = {}
     unasked: set[str] = set()
     for count, (question, response) in enumerate(teacher.answers(frozenset(landed.ids)), start=1):
@@ -43,10 +55,6 @@ def teach(run: Run, task: Task, teacher: Teacher, progress: Progress, samples: i
         progress(min(count, total := teacher.count * samples), total, landed.text())
     if unasked:
         raise TeacherError(_stopped(len(unasked), teacher.count, len(landed.lessons)))
-    if not landed.lessons:
-        raise InputError(_nothing(run, landed.rejects))
-    _tell(landed.rejects, progress)
-    return {"teacher": teacher.name, **landed.figures(), **_dear(teacher.figures(), len(landed.lessons))}
 
 
 class _Landed:
@@ -71,17 +79,15 @@ class _Landed:
         return f"{len(self.lessons)} kept, {len(self.rejects)} rejected"
 
     def figures(self) -> dict[str, Any]:
-        return {
-            "kept": len(self.lessons),
-            "rejected": dict(Counter(reject.reason for reject in self.rejects)),
-            "acceptance_rate": round(len(self.lessons) / len(self.ids), 4),
-            "meanings": len({lesson.question.meaning for lesson in self.lessons}),
-        }
+        counts = Counter(reject.reason for reject in self.rejects)
+        rate = {"acceptance_rate": round(len(self.lessons) / len(self.ids), 4)} if self.ids else {}
+        meanings = len({lesson.question.meaning for lesson in self.lessons})
+        return {"kept": len(self.lessons), "rejected": dict(counts), **rate, "meanings": meanings}
 
 
 def _dear(figures: dict[str, Any], kept: int) -> dict[str, Any]:
     """Add what an accepted lesson cost, rejected ones and questions that led to nothing included."""
-    return figures | ({"usd_per_lesson": round(figures["usd"] / kept, 6)} if "usd" in figures else {})
+    return figures | ({"usd_per_lesson": round(figures["usd"] / kept, 6)} if kept and figures.get("usd") else {})
 
 
 def _tell(rejects: list[Reject], progress: Progress) -> None:
