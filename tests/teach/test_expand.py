@@ -15,7 +15,8 @@ from thriftune.tasks.base import Outline
 from thriftune.tasks.query_dsl import bodies, outline
 from thriftune.tasks.sql import words
 from thriftune.teach.build import make
-from thriftune.teach.expand import ROUND, Asking, Expansion
+from thriftune.teach.coverage import ROUND, Asking
+from thriftune.teach.expand import Expansion
 from thriftune.teach.teachers import OVER_BUDGET, Unanswered
 from thriftune.testing.teacher import MisbehavingTeacher, listed
 

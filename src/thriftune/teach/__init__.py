@@ -4,7 +4,7 @@ parse     a raw response → rationale and label, or a named fault
 teachers  who answers: the contract, and the recorded teacher
 live      a chat model behind a server: requests (what is sent), pool (many at once), client (one, patiently),
           ledger (what was paid)
-expand    new questions from the teacher; listing reads what it wrote
+expand    new questions from the teacher; coverage plans what to ask for, listing reads what it wrote
 verify    which answers become lessons
 agree     of several answers to one question, what most of them say
 reviews   what people decided, a layer above the record; review walks the lessons in a terminal

@@ -1,38 +1,30 @@
 """Questions from nothing: a live teacher is asked for new ones, by family, difficulty and persona.
 
-Asked in rounds. What a round asks for follows from the seed and from what was accepted before it: always the family
-with fewest questions. Every reply is appended to `asked.jsonl` in the run folder before the next is looked at, so a
-second start goes on with the same plan.
+Asked in rounds. Every reply is appended to `asked.jsonl` in the run folder before the next is looked at, so a second
+start goes on with the same plan.
 """
 
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from thriftune.errors import TeacherError
 from thriftune.recipe import Teacher as Settings
-from thriftune.records import Question, Record
+from thriftune.records import Question
 from thriftune.runs import append_record, read_records
-from thriftune.similarity import shingles
 from thriftune.tasks.base import Outline
 from thriftune.teach import listing
+from thriftune.teach.coverage import DIFFICULTIES, ROUND, Asking, Cell, Coverage
 from thriftune.teach.ledger import Usage, estimate
 from thriftune.teach.requests import Request, chat
 from thriftune.teach.teachers import OVER_BUDGET, Unanswered
 
 ASKED = "asked.jsonl"
-ROUND = 4  # requests planned at a time; not `concurrency`, which may change without changing the plan
-_FRUITLESS = 3  # requests without one new question after which a family is left alone
 _DOCUMENTS, _LONGEST_DOCUMENT, _SHOWN = 3, 600, 10
-DIFFICULTIES = {
-    "easy": "one condition, in a few words",
-    "medium": "two or three conditions",
-    "hard": "several conditions, or words that have to be understood before anything can be looked up",
-}
 _JOB = "You think up questions that people would ask of the data below, as they would type them.\n"
 _WANTED = """Some of the data:
 {documents}
@@ -42,53 +34,6 @@ Kind of question: {sentence}
 Difficulty: {difficulty}.
 Each must be answerable from this data alone and name real values of it.
 Write one question a line, without answers.{known}"""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What one request asks for."""
-
-    number: int
-    collection: str
-    family: str
-    difficulty: str
-    persona: str
-
-
-class Asking(Record):
-    """One request for questions: what was asked for, what came of it. One line of `asked.jsonl`."""
-
-    number: int
-    collection: str
-    family: str
-    difficulty: str
-    persona: str
-    fault: str = ""
-    dropped: dict[str, int]
-    questions: tuple[Question, ...] = ()
-
-
-@dataclass
-class _State:
-    """What was accepted so far."""
-
-    kept: list[Asking] = field(default_factory=list)
-    count: int = 0
-    texts: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    shingles: dict[str, list[frozenset[tuple[str, ...]]]] = field(default_factory=dict)
-
-    def see(self, collection: str, text: str) -> None:
-        self.shingles.setdefault(collection, []).append(shingles(text))
-
-    def take(self, asked: Asking) -> None:
-        self.kept.append(asked)
-        for question in asked.questions:
-            self.count += 1
-            self.texts.setdefault((asked.collection, asked.family), []).append(question.text)
-
-    def is_near(self, collection: str, text: str, least: float) -> bool:
-        own = shingles(text)
-        return any(len(own & other) / len(own | other) >= least for other in self.shingles.get(collection, []))
 
 
 class Expansion:
@@ -104,12 +49,11 @@ class Expansion:
     def __init__(self, settings: Settings, outlines: dict[str, Outline], own: list[Question], path: Path) -> None:
         self._settings, self._wanted = settings, settings.expand
         self._outlines, self._path = outlines, path
-        self._families = [(name, family) for name, outline in outlines.items() for family in outline.families]
-        random.Random(self._wanted.seed).shuffle(self._families)
         self._ids = {question.meaning for question in own}
-        self._state = _State()
+        families = [(name, family) for name, outline in outlines.items() for family in outline.families]
+        self._coverage = Coverage(self._wanted, families)
         for question in own:
-            self._state.see(question.collection, question.text)
+            self._coverage.see(question.collection, question.text)
 
     @property
     def count(self) -> int:
@@ -130,26 +74,26 @@ class Expansion:
         known = {asked.number: asked for asked in self._record()}
         for asked in known.values():
             for question in asked.questions:
-                self._state.see(asked.collection, question.text)
+                self._coverage.see(asked.collection, question.text)
         for start in range(0, self.most_requests, ROUND):
-            cells = self._plan(start)
+            cells = self._coverage.plan(start)
             if not cells:
                 break
             requests = {cell: self._next(cell) for cell in cells}  # before anything of this round is accepted
             todo = [cell for cell in cells if cell.number not in known]
             replies = dict(zip(todo, together([requests[cell] for cell in todo]), strict=True))
             for cell in cells:
-                self._state.take(known.get(cell.number) or self._kept(cell, replies[cell]))
-        return [question for asked in self._state.kept for question in asked.questions]
+                self._coverage.take(known.get(cell.number) or self._kept(cell, replies[cell]))
+        return [question for asked in self._coverage.asked for question in asked.questions]
 
     def figures(self) -> dict[str, Any]:
         """Return what was asked, kept and dropped, for the manifest."""
-        kept = self._state.kept
+        kept = self._coverage.asked
         dropped = sum((Counter(asked.dropped) for asked in kept), Counter())
-        families = sorted(self._state.texts.items())
+        families = sorted(self._coverage.texts.items())
         return {
             "wanted": self._wanted.count,
-            "questions": self._state.count,
+            "questions": self._coverage.count,
             "requests": len(kept),
             "faults": dict(Counter(asked.fault for asked in kept if asked.fault)),
             "dropped": dict(dropped.most_common()),
@@ -161,7 +105,7 @@ class Expansion:
         hardest = max(DIFFICULTIES, key=lambda name: len(DIFFICULTIES[name]))
         documents, known = ["x" * _LONGEST_DOCUMENT] * _DOCUMENTS, ["x" * listing.LONGEST] * _SHOWN
         most = Usage()
-        for collection, family in self._families:
+        for collection, family in self._coverage.families:
             cell = Cell(0, collection, family, hardest, max(self._wanted.personas, key=len))
             used = estimate(self._request(cell, documents, known))
             most = Usage(max(most.prompt, used.prompt), used.completion)
@@ -175,38 +119,12 @@ class Expansion:
     def _record(self) -> list[Asking]:
         return read_records(self._path, Asking) if self._path.exists() else []
 
-    def _plan(self, start: int) -> list[Cell]:
-        """The cells of a round; none when enough is there or no family yields any more."""
-        missing = self._wanted.count - self._state.count
-        planned: Counter[tuple[str, str]] = Counter()
-        cells = []
-        for number in range(start, start + min(ROUND, ceil(max(0, missing) / self._wanted.each))):
-            alive = [family for family in self._families if not self._is_spent(family)]
-            if not alive:
-                return []
-            fewest = min(alive, key=lambda family: (self._number(family) + planned[family], self._asked(family)))
-            planned[fewest] += self._wanted.each
-            chance = random.Random(f"{self._wanted.seed}:{number}")
-            difficulty = list(DIFFICULTIES)[number % len(DIFFICULTIES)]
-            cells.append(Cell(number, *fewest, difficulty, chance.choice(self._wanted.personas)))
-        return cells
-
-    def _number(self, family: tuple[str, str]) -> int:
-        return len(self._state.texts.get(family, []))
-
-    def _asked(self, family: tuple[str, str]) -> int:
-        return sum((asked.collection, asked.family) == family for asked in self._state.kept)
-
-    def _is_spent(self, family: tuple[str, str]) -> bool:
-        last = [asked for asked in self._state.kept if (asked.collection, asked.family) == family][-_FRUITLESS:]
-        return len(last) == _FRUITLESS and not any(asked.questions for asked in last)
-
     def _next(self, cell: Cell) -> Request:
         """The request of a cell as things stand: drawn documents, and what is not to be written again."""
         samples = self._outlines[cell.collection].samples
         chance = random.Random(f"{self._wanted.seed}:{cell.number}:documents")
         documents = chance.sample(samples, min(_DOCUMENTS, len(samples)))
-        return self._request(cell, documents, self._state.texts.get((cell.collection, cell.family), [])[-_SHOWN:])
+        return self._request(cell, documents, self._coverage.texts.get((cell.collection, cell.family), [])[-_SHOWN:])
 
     def _request(self, cell: Cell, documents: list[str], known: list[str]) -> Request:
         outline = self._outlines[cell.collection]
@@ -225,7 +143,7 @@ class Expansion:
         """Sort a reply out and put it on record."""
         if isinstance(reply, Unanswered) and reply.reason == OVER_BUDGET:
             raise TeacherError(
-                f"the budget ended after {self._state.count} of {self.count} new questions were found. Raise "
+                f"the budget ended after {self._coverage.count} of {self.count} new questions were found. Raise "
                 "teacher.budget_usd or teacher.budget_tokens and start again, or want fewer: teacher.expand.count"
             )
         listed = listing.Listed(fault=reply.reason) if isinstance(reply, Unanswered) else listing.read(reply)
@@ -237,15 +155,15 @@ class Expansion:
         return asked
 
     def _new(self, cell: Cell, texts: tuple[str, ...], dropped: Counter[str]) -> Iterator[str]:
-        room = self._wanted.count - self._state.count
+        room = self._wanted.count - self._coverage.count
         for text in texts:
-            if self._state.is_near(cell.collection, text, self._wanted.near_duplicate):
+            if self._coverage.is_near(cell.collection, text):
                 dropped["near_duplicate"] += 1
             elif not room:
                 dropped["more_than_wanted"] += 1
             else:
                 room -= 1
-                self._state.see(cell.collection, text)
+                self._coverage.see(cell.collection, text)
                 yield text
 
     def _question(self, cell: Cell, text: str, index: int) -> Question:
