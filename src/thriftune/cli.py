@@ -48,7 +48,9 @@ def _bill(recipe: Path, overrides: list[str] | None, out: Path | None, as_json: 
     found = bill(loaded, out or Path("runs") / loaded.name)
     tokens = f"{found['prompt_tokens']:,} tokens read and at most {found['completion_tokens']:,} written"
     usd = f"at most {found['usd']} USD, {found['usd_if_all_are_asked_again']} USD if every answer had to be asked again"
-    print(json.dumps(found) if as_json else f"{found['questions']} questions: about {tokens}; {usd}")
+    asked = f"{found['questions']} questions" + (f" ({found['new_questions']} new)" if found["new_questions"] else "")
+    asked += f", {found['samples']} answers each" if found["samples"] > 1 else ""
+    print(json.dumps(found) if as_json else f"{asked}: about {tokens}; {usd}")
 
 
 def _review(recipe: Path, overrides: list[str] | None, out: Path | None, as_json: bool) -> None:
