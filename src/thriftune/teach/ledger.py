@@ -20,8 +20,10 @@ _TABLES = """
 create table if not exists answers (key text primary key, response text, prompt integer, completion integer);
 create table if not exists in_flight (key text primary key, prompt integer, completion integer);
 create table if not exists lost (key text, prompt integer, completion integer);
+begin;
 insert into lost select * from in_flight;
 delete from in_flight;
+commit;
 """
 
 
