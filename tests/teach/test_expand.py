@@ -1,17 +1,20 @@
 """Questions from nothing: balanced, unlike one another, the same plan every time, also after a kill."""
 
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from itertools import combinations
 
 import pytest
 
 from thriftune.errors import InputError, TeacherError
-from thriftune.recipe import Teacher
+from thriftune.recipe import Recipe, Teacher
 from thriftune.records import Question
 from thriftune.runs import read_records
 from thriftune.similarity import shingles
-from thriftune.tasks.base import Outline
+from thriftune.tasks.base import Outline, outlines_of
+from thriftune.tasks.build import build
 from thriftune.tasks.query_dsl import bodies, outline
 from thriftune.tasks.sql import words
 from thriftune.teach.build import make
@@ -172,6 +175,17 @@ def test_the_families_of_sql_are_those_that_queries_are_told_by():
     from thriftune.tasks.sql.outline import _FAMILIES
 
     assert set(_FAMILIES) <= {*words._FAMILIES.values(), "aggregate", "subquery"}
+
+
+def test_a_database_has_outlines(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite")) as database:
+        database.executescript("create table stock (name text, price integer); insert into stock values ('tea', 3)")
+    sources = {"kind": "sql", "databases": {"shop": {"file": str(tmp_path / "shop.sqlite")}}}
+    recipe = Recipe.model_validate({"name": "shop", "task": sources, "teacher": {"lessons": ["-"]}})
+    with closing(build(recipe)) as task:
+        found = outlines_of(task)["shop"]
+    assert "price INTEGER" in found.about.replace("integer", "INTEGER") and "Write the" not in found.about
+    assert found.samples == ('stock: {"name": "tea", "price": 3}',) and "join" not in found.families
 
 
 # the command
