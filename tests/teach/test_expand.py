@@ -137,6 +137,12 @@ def test_a_teacher_that_fails_always_ends_within_the_requests_that_were_billed(t
     assert asked.figures()["faults"] == {"teacher_error": len(writer.requests)} and max(writer.sizes) == ROUND
 
 
+def test_a_teacher_that_writes_one_at_a_time_gets_all_the_requests_that_were_billed(tmp_path):
+    asked, writer = expansion(tmp_path, count=16), Writer(fresh(count=1))
+    found = asked.questions(writer)
+    assert len(found) == len(writer.requests) == asked.most_requests == 12
+
+
 def test_the_users_ids_are_not_taken(tmp_path):
     first = expansion(tmp_path, count=1).questions(Writer(fresh()))[0]
     own = [first.model_copy(update={"text": "something else entirely"})]

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import count
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,8 @@ class Expansion:
         for asked in known.values():
             for question in asked.questions:
                 self._coverage.see(asked.collection, question.text)
-        for start in range(0, self.most_requests, ROUND):
-            cells = self._coverage.plan(start)
+        for start in count(0, ROUND):
+            cells = self._coverage.plan(start)[: self.most_requests - len(self._coverage.asked)]
             if not cells:
                 break
             requests = {cell: self._next(cell) for cell in cells}  # before anything of this round is accepted
