@@ -40,6 +40,7 @@ def teach(run: Run, task: Task, teacher: Teacher, progress: Progress, samples: i
 def _ask_all(task: Task, teacher: Teacher, progress: Progress, samples: int, landed: "_Landed") -> None:
     ballots: dict[str, list[Lesson | Reject]] = {}
     unasked: set[str] = set()
+    total = teacher.count * samples  # here: a record that is damaged is told before anything is written
     for count, (question, response) in enumerate(teacher.answers(frozenset(landed.ids)), start=1):
         if question.id in landed.ids:
             continue
@@ -52,7 +53,7 @@ def _ask_all(task: Task, teacher: Teacher, progress: Progress, samples: int, lan
         ballots.setdefault(question.id, []).append(result)
         if len(ballots[question.id]) == samples:
             landed.add(agreed(task, ballots.pop(question.id)))
-        progress(min(count, total := teacher.count * samples), total, landed.text())
+        progress(min(count, total), total, landed.text())
     if unasked:
         raise TeacherError(_stopped(len(unasked), teacher.count, len(landed.lessons)))
 
