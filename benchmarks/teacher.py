@@ -10,6 +10,7 @@ takes to import the client's library, once a process, is told apart.
 import argparse
 import json
 import multiprocessing
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--latency", type=float, default=0.2)
     chosen = parser.parse_args()
+    load = os.getloadavg()[0]
     told: multiprocessing.Queue[str] = multiprocessing.Queue()
     server = multiprocessing.Process(target=serve, args=(chosen.latency, told), daemon=True)
     server.start()
@@ -72,6 +74,7 @@ def main() -> None:
         server.terminate()
     ideal = chosen.requests * chosen.latency / chosen.concurrency
     found = {"seconds": seconds, "ideal_seconds": ideal, "ratio": seconds / ideal, "import_seconds": imported}
+    found |= {"client_cpu_seconds": time.process_time(), "load_before": load}  # where the processor is the bound
     print(json.dumps({name: round(value, 3) for name, value in found.items()}))
 
 

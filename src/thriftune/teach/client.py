@@ -64,7 +64,7 @@ class Client:
             await self._heard.wait()
         self._went = True
         for attempt in count():
-            if not self._ledger.reserve(key, request):
+            if not await asyncio.to_thread(self._ledger.reserve, key, request):
                 self._heard.set()
                 return Unanswered(OVER_BUDGET, "the budget does not allow this request; raise it and start again")
             reply = await self._try(key, request)
@@ -88,7 +88,8 @@ class Client:
             self._ledger.release(key)
             raise
         if isinstance(reply, _Reply):
-            self._ledger.settle(key, reply.text, reply.used or _guess(request, reply.text))
+            used = reply.used or _guess(request, reply.text)
+            await asyncio.to_thread(self._ledger.settle, key, reply.text, used)  # others go on while the disk flushes
         elif reply.paid:
             self._ledger.lose(key)
         else:
@@ -112,7 +113,7 @@ async def _once(server: Any, request: dict[str, Any], patience_seconds: float) -
 
     try:
         async with asyncio.timeout(patience_seconds):  # the client's own bounds the pauses, not the whole
-            return _read(await server.chat.completions.create(**request))
+            return _read(await server.post("/chat/completions", body=request, cast_to=object))
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
         raise TeacherError(f"the teacher refuses the key (HTTP {error.status_code})") from error
     except openai.NotFoundError as error:
@@ -150,14 +151,19 @@ def _told(response: Any) -> float | None:
 
 
 def _read(reply: Any) -> _Reply:
-    choices = getattr(reply, "choices", None)
-    if not choices:
+    """Read what a server sent, whatever it is; a reply in which nothing can be found raises ValueError."""
+    choices = _inside(reply, "choices")
+    if not isinstance(choices, list) or not choices:
         raise ValueError("a reply without choices")
-    content = getattr(getattr(choices[0], "message", None), "content", None)
-    used = getattr(reply, "usage", None)
-    counts = [getattr(used, name, None) for name in ("prompt_tokens", "completion_tokens")]
-    known = all(isinstance(count, int) and count >= 0 for count in counts)
-    return _Reply(str(content or ""), Usage(counts[0] or 0, counts[1] or 0) if known else None)
+    content = _inside(_inside(choices[0], "message"), "content")
+    used = _inside(reply, "usage")
+    prompt, completion = _inside(used, "prompt_tokens"), _inside(used, "completion_tokens")
+    known = isinstance(prompt, int) and isinstance(completion, int) and min(prompt, completion) >= 0
+    return _Reply(str(content or ""), Usage(prompt, completion) if known else None)
+
+
+def _inside(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
 
 
 def _guess(request: dict[str, Any], response: str) -> Usage:
