@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from thriftune.errors import RecipeError, RunError
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
@@ -85,7 +87,13 @@ def export(folder: Path, form: str, out: Path, rationales: bool = False) -> dict
     lessons_of(run)  # before an engine is started for nothing
     if form != "chat":
         return exported(run, form, out)
-    with closing(build(Recipe.model_validate(run.manifest.get("recipe")))) as task:
+    try:
+        recipe = Recipe.model_validate(run.manifest.get("recipe"))
+    except ValidationError as error:
+        raise RunError(
+            f"{run.path('manifest.json')} holds no recipe of this version. Run: thriftune teach RECIPE"
+        ) from error
+    with closing(build(recipe)) as task:
         return export_chats(run, task, out, rationales)
 
 

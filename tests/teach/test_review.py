@@ -139,8 +139,9 @@ class Typist:
 
     def end(self) -> int:
         self.wait("manifest  run/manifest.json")
-        os.close(self._master)
-        return self.process.wait(timeout=60)
+        code = self.process.wait(timeout=60)
+        os.close(self._master)  # not before: what it still writes would fail
+        return code
 
 
 STOCK = ["tea", "coffee", "cake", "bread", "milk", "salt"]
