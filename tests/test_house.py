@@ -13,9 +13,9 @@ SOURCE = ROOT / "src" / "thriftune"
 # each room may import those before it, never those after it
 FLOORS = [
     {"errors", "version"},
-    {"records", "progress", "prompts", "recipe"},
+    {"records", "progress", "prompts", "recipe", "similarity"},
     {"runs"},
-    {"demo"},
+    {"demo", "tables"},
     {"tasks"},
     {"teach"},
     {"dataset"},

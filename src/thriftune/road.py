@@ -9,11 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from thriftune.errors import RecipeError, RunError
 from thriftune.progress import Progress
 from thriftune.recipe import FILES, Recipe
-from thriftune.records import dump_section
-from thriftune.runs import Run, content_id, file_id
+from thriftune.records import Lesson, dump_section
+from thriftune.runs import Run, content_id, file_id, read_records
 from thriftune.tasks.base import Task
 from thriftune.tasks.build import build
 from thriftune.version import VERSION
@@ -40,6 +42,23 @@ def _stages(run: Run, recipe: Recipe, stages: Iterable[str]) -> None:
             _WORK[stage](run, recipe, lazy)
 
 
+def review(recipe: Recipe, folder: Path) -> Run:
+    """Have the lessons of a recipe decided by a person in this terminal, then make the dataset; return the run.
+
+    Raises:
+        UserError: as `travel`.
+    """
+    from thriftune.teach.review import Terminal, editor, walk
+
+    run = Run(folder)
+    with run.alone():
+        _stages(run, recipe, ("teach",))
+        with closing(build(recipe)) as task:
+            walk(run, task, Terminal(input, print, editor))
+        _stages(run, recipe, ("dataset",))
+    return run
+
+
 def bill(recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Return what the teacher of a recipe is expected to cost at most; nothing is asked.
 
@@ -51,7 +70,36 @@ def bill(recipe: Recipe, folder: Path) -> dict[str, Any]:
     if recipe.teacher.kind == "recorded":
         raise RecipeError("teacher.kind is recorded: its answers are there already and cost nothing")
     with closing(build(recipe)) as task:
-        return teachers.bill(recipe.teacher, task, folder)
+        return teachers.bill(recipe.teacher, task, folder, _collections(recipe))
+
+
+def export(folder: Path, form: str, out: Path, rationales: bool = False) -> dict[str, Any]:
+    """Write the dataset of a run in another format, and return how many lessons each part has.
+
+    Chats are asked as the recipe in the run's manifest asks, so its task is started.
+
+    Raises:
+        RunError: the folder is no run, or has no dataset.
+    """
+    from thriftune.dataset.export import export as exported
+    from thriftune.dataset.export import export_chats, lessons_of
+
+    run = Run(folder)
+    lessons_of(run)  # before an engine is started for nothing
+    if form != "chat":
+        return exported(run, form, out)
+    try:
+        recipe = Recipe.model_validate(run.manifest.get("recipe"))
+    except ValidationError as error:
+        raise RunError(
+            f"{run.path('manifest.json')} holds no recipe of this version. Run: thriftune teach RECIPE"
+        ) from error
+    with closing(build(recipe)) as task:
+        return export_chats(run, task, out, rationales)
+
+
+def _collections(recipe: Recipe) -> list[str]:
+    return [*recipe.task.collections, *recipe.task.databases, *recipe.task.schemas]
 
 
 class _Lazy:
@@ -86,20 +134,25 @@ class _Lazy:
 
 def _teach(run: Run, recipe: Recipe, task: _Lazy) -> None:
     from thriftune.teach.build import identity, make
+    from thriftune.teach.expand import ASKED
     from thriftune.teach.stage import LESSONS, REJECTS, teach
 
     def work() -> dict[str, Any]:
-        return teach(run, task(), make(recipe.teacher, task(), run.folder), Progress("teach"))
+        teacher = make(recipe.teacher, task(), run.folder, _collections(recipe))
+        return teach(run, task(), teacher, Progress("teach"), recipe.teacher.samples)
 
     content = content_id(VERSION, task.content, identity(recipe.teacher))
-    _told(run, "teach", run.stage("teach", content, [LESSONS, REJECTS], work))
+    _told(run, "teach", run.stage("teach", content, [LESSONS, REJECTS, ASKED], work))
 
 
 def _dataset(run: Run, recipe: Recipe, task: _Lazy) -> None:
     from thriftune.dataset.stage import make_dataset
+    from thriftune.teach.reviews import changes
 
     values = task.content if recipe.dataset.variants else None
-    identity = content_id(VERSION, dump_section(recipe.dataset), values, _files(run, "lessons.jsonl"))
+    record = _files(run, "lessons.jsonl")
+    edits = changes(run, read_records(run.path("lessons.jsonl"), Lesson))
+    identity = content_id(VERSION, dump_section(recipe.dataset), values, record, *edits)
     progress = Progress("dataset")
     _told(
         run,

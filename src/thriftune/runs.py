@@ -197,6 +197,11 @@ class Run:
         """Return what a finished stage added to the manifest."""
         return dict(self.manifest["stages"].get(stage, {}).get("figures", {}))
 
+    def so_far(self, stage: str, figures: dict[str, Any]) -> None:
+        """Set the figures of a stage that is running: they stay in the manifest if it fails."""
+        if stage in self.manifest["stages"]:
+            self.manifest["stages"][stage]["figures"] = figures
+
     def stage(self, name: str, identity: str, outputs: Sequence[str], work: Callable[[], dict[str, Any]]) -> bool:
         """Do `work` unless it is done already; return whether it was done now.
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thriftune.dataset.similarity import alike
 from thriftune.dataset.split import Split, leaks, split
 from thriftune.dataset.stage import make_dataset
 from thriftune.errors import InputError
@@ -20,6 +19,7 @@ from thriftune.progress import Progress
 from thriftune.recipe import Dataset
 from thriftune.records import Lesson, Question
 from thriftune.runs import Run, read_records, write_records
+from thriftune.similarity import alike
 from thriftune.tasks.base import Task
 
 WORDS = ["which", "films", "are", "horror", "late", "Flights", "ümlaut", "?", "90s"]

@@ -68,9 +68,7 @@ def test_a_long_s_is_no_s():
     assert parse("<rationale>r</rationale><anſwer>{}</anſwer>") == Malformed("no_answer", "no <answer>…</answer>")
 
 
-@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
-@given(SOUP | NEARLY_RIGHT)
-def test_any_text_gives_two_parts_or_a_named_fault(response):
+def holds(response: str) -> None:
     found = parse(response)
     if isinstance(found, Parsed):
         assert found.rationale.strip() and found.label.strip()
@@ -78,6 +76,19 @@ def test_any_text_gives_two_parts_or_a_named_fault(response):
         (found.rationale + found.label).encode()
     else:
         assert found.reason in REASONS and found.detail
+
+
+@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(SOUP | NEARLY_RIGHT)
+def test_any_text_gives_two_parts_or_a_named_fault(response):
+    holds(response)
+
+
+@pytest.mark.slow
+@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(SOUP | NEARLY_RIGHT)
+def test_any_of_twenty_thousand_texts_does(response):
+    holds(response)
 
 
 PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="<`"), min_size=1).filter(str.strip)

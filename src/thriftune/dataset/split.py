@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from thriftune.dataset.similarity import alike
 from thriftune.recipe import Dataset
 from thriftune.records import Lesson
+from thriftune.similarity import alike
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,17 @@ from thriftune.recipe import Dataset
 from thriftune.records import Lesson
 from thriftune.runs import Run, read_records, write_records, write_text
 from thriftune.tasks.base import Task
+from thriftune.teach.reviews import figures, reviewed
 
 
 def make_dataset(run: Run, settings: Dataset, task: Callable[[], Task], progress: Progress) -> dict[str, Any]:
-    """Split the lessons of a run; return figures for the manifest.
+    """Split the lessons of a run, as reviews left them; return figures for the manifest.
 
     Raises:
         InputError: too few lessons for a test split.
     """
-    lessons = read_records(run.path("lessons.jsonl"), Lesson)
+    recorded = read_records(run.path("lessons.jsonl"), Lesson)
+    lessons = reviewed(run, recorded)
     result = split(lessons, settings)
     if not result.test or not result.train:
         raise InputError(
@@ -40,7 +42,7 @@ def make_dataset(run: Run, settings: Dataset, task: Callable[[], Task], progress
         f"leak check: {len(found)} pairs straddle"
     )
     variants = sum(is_variant(lesson) for lesson in result.train)
-    return {**counts, "meanings": result.groups, "variants": variants, "leaks": len(found)}
+    return {**counts, "meanings": result.groups, "variants": variants, "leaks": len(found), **figures(run, recorded)}
 
 
 def _card(result: Split, settings: Dataset, found: list[tuple[str, str, str]]) -> str:

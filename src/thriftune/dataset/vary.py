@@ -6,11 +6,11 @@ rationale: only the label is known to be right.
 
 from collections.abc import Iterator
 
-from thriftune.dataset.similarity import shingles
 from thriftune.dataset.split import Split
 from thriftune.progress import Progress
 from thriftune.recipe import Dataset
 from thriftune.records import Lesson, Question
+from thriftune.similarity import shingles
 from thriftune.tasks.base import Task
 
 _MARK = "~"

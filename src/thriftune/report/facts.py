@@ -154,6 +154,9 @@ def making(facts: Facts) -> list[list[str]]:
     rejected = str(sum(teach["rejected"].values())) if "rejected" in teach else "–"
     rows = [
         ["lessons kept / rejected", f"{teach.get('kept', '–')} / {rejected}"],
+        *([f"rejected as {reason}", str(count)] for reason, count in teach.get("rejected", {}).items()),
+        ["acceptance rate of the teacher", _percent(teach.get("acceptance_rate"))],
+        ["USD per accepted lesson", number(teach.get("usd_per_lesson"), 4)],
         ["teacher", str(teach.get("teacher", "–"))],
         [
             "train / valid / test",
@@ -173,6 +176,10 @@ def making(facts: Facts) -> list[list[str]]:
         [f"seconds: {stage}", number(facts.seconds(stage), 0)] for stage in ("teach", "dataset", "train", "evaluate")
     ]
     return rows
+
+
+def _percent(value: Any) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
 
 
 def _giga(value: Any) -> float | None:

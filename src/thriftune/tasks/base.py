@@ -1,7 +1,8 @@
 """The contract of a task: how a question is asked, and how an answer is judged by running it."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
@@ -56,3 +57,29 @@ class Task(Protocol):
     def close(self) -> None:
         """Give back what the task holds (a server, a database). Nothing unless overridden."""
         return
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a teacher has to know of a collection to think up questions about it.
+
+    `about` describes its fields or tables, `families` says what a question of each family is like, `samples` are
+    documents or rows as text.
+    """
+
+    about: str
+    families: dict[str, str]
+    samples: tuple[str, ...]
+
+
+@runtime_checkable
+class Outlined(Protocol):
+    """A task that can be asked for outlines. A task need not: then its users bring their own questions."""
+
+    def outlines(self) -> dict[str, Outline]:
+        """Return the outline of each collection."""
+
+
+def outlines_of(task: Task) -> dict[str, Outline]:
+    """Return the outlines of a task, none where it cannot give any."""
+    return task.outlines() if isinstance(task, Outlined) else {}

@@ -1,6 +1,6 @@
 """Who answers questions. A teacher yields raw responses; whether they become lessons is decided elsewhere."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from thriftune.errors import InputError
 from thriftune.records import Question, Record, Reject
 from thriftune.runs import read_lines, validated
+from thriftune.tables.read import is_table, read
 
 _DEMO = Path(__file__).parent.parent / "demo" / "lessons"
 
@@ -67,13 +68,14 @@ class RecordedTeacher:
     Args:
         lessons: files, or `demo:NAME` for the embedded ones.
         limit: take the first so many questions of each file.
+        collections: those of the task; rows of a table without a collection belong to the only one.
     """
 
     name = "recorded"
 
-    def __init__(self, lessons: list[str], limit: int | None = None) -> None:
+    def __init__(self, lessons: list[str], limit: int | None = None, collections: Sequence[str] = ()) -> None:
         self._paths = [path_of(item) for item in lessons]
-        self._limit = limit
+        self._limit, self._collections = limit, collections
 
     @property
     def count(self) -> int:
@@ -97,11 +99,10 @@ class RecordedTeacher:
         places: dict[str, str] = {}
         for path in self._paths:
             count = 0
-            for number, value in read_lines(path, whole=True):
-                record = validated(Recorded, value, path, number)
+            for place, record in recorded(path, self._collections):
                 if record.id in places:
-                    raise InputError(f"{path}:{number}: id: {record.id!r} stands at {places[record.id]} already")
-                places[record.id] = f"{path}:{number}"
+                    raise InputError(f"{place}: id: {record.id!r} stands at {places[record.id]} already")
+                places[record.id] = place
                 for index, text in enumerate(record.questions):
                     if self._limit is None or count < self._limit:
                         count += 1
@@ -112,10 +113,49 @@ class RecordedTeacher:
                         )
 
 
+def recorded(path: Path, collections: Sequence[str] = ()) -> Iterator[tuple[str, Recorded]]:
+    """Yield (place, answer) of a file of recorded answers, or of a table with prompt, dsl and rationale.
+
+    Rows of a table with one answer are wordings of one meaning.
+
+    Raises:
+        InputError: names file, line or row, and key or column.
+    """
+    if is_table(path):
+        yield from _of_table(path, collections)
+    else:
+        for number, value in read_lines(path, whole=True):
+            yield f"{path}:{number}", validated(Recorded, value, path, number)
+
+
+def _of_table(path: Path, collections: Sequence[str]) -> Iterator[tuple[str, Recorded]]:
+    found: dict[tuple[str, str, str], tuple[str, Recorded]] = {}
+    for number, (place, row) in enumerate(read(path), start=1):
+        collection = row.collection or (collections[0] if len(collections) == 1 else "")
+        if not collection:
+            known = f", one of {', '.join(collections)}" if collections else ""
+            raise InputError(f"{place}: column collection: a name is needed{known}")
+        key = (collection, row.dsl, row.rationale)
+        response = f"<rationale>{row.rationale}</rationale>\n<answer>{row.dsl}</answer>"
+        identity = row.id or f"{path.stem}-{number}"
+        made = Recorded(id=identity, collection=collection, questions=(row.prompt,), response=response)
+        if key in found:
+            first = found[key][1]
+            made = first.model_copy(update={"questions": (*first.questions, row.prompt)})
+        found[key] = (found[key][0] if key in found else place, made)
+    yield from found.values()
+
+
+def files_of(item: str) -> list[Path]:
+    """Return the files of an item of `teacher.lessons` or `teacher.questions`; of a dataset folder all of them."""
+    path = path_of(item)
+    return sorted(inner for inner in path.rglob("*") if inner.is_file()) if path.is_dir() else [path]
+
+
 def path_of(item: str) -> Path:
-    """Return the file that an item of `teacher.lessons` or `teacher.questions` names."""
+    """Return the file or folder that an item of `teacher.lessons` or `teacher.questions` names."""
     path = _DEMO / f"{item.removeprefix('demo:')}.jsonl" if item.startswith("demo:") else Path(item)
-    if not path.is_file():
+    if not path.exists():
         known = ", ".join(f"demo:{found.stem}" for found in sorted(_DEMO.glob("*.jsonl")))
         raise InputError(f"teacher.lessons: there is no file {item!r}. Embedded ones: {known}")
     return path

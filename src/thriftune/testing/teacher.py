@@ -1,16 +1,21 @@
 """A teacher that misbehaves: a real HTTP server on loopback that speaks OpenAI's chat completions, mostly badly.
 
 How it answers a question is decided by the question's text: `… #hang` hangs, `… #500` fails once and then answers.
-Every request that gets an answer is paid; the log of paid requests is what a test checks.
+Every request that gets an answer is paid; the log of paid requests is what a test checks. Asked for new questions
+(nobody's turn has a `#`), it writes a list of them in one form or another, or something that is no list.
 """
 
 import json
+import random
+import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from thriftune.teach.ledger import key_of
 
 GENRES = ["Comedy", "Crime", "Drama", "Family", "Horror", "Musical", "War", "Western"]
 GOOD = '<rationale>{text} is an exact term.</rationale>\n<answer>{{"query":{{"term":{{"genre":"{genre}"}}}}}}</answer>'
@@ -25,6 +30,7 @@ SAID: dict[str, str] = {
     "forever": '<rationale>a</rationale><answer>{"query":{"regexp":{"genre":"(.*a){30}"}}}</answer>',
     "empty": "",
 }
+WORDS = [f"{first}{second}" for first in ("ba", "de", "fi", "ko", "lu", "ra", "so") for second in ("mel", "nor", "tis")]
 FAULTS = [*SAID, "429", "429-after", "500", "hang", "half", "latin", "nousage", "html"]
 
 
@@ -32,7 +38,8 @@ class MisbehavingTeacher(ThreadingHTTPServer):
     """Start with `with MisbehavingTeacher() as teacher:`; `teacher.url` is the base URL.
 
     Attributes:
-        paid: (question, number of turns) of every request that was answered in full.
+        paid: (question, number of turns) of every request that was answered in full; keys: its key in a ledger.
+        tokens: what all answers used, also those that broke off on their way.
         seen: the same of every request. key: what clients must send, or "".
         latency: seconds before an answer.
     """
@@ -44,6 +51,7 @@ class MisbehavingTeacher(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Chat)
         self.key, self.model, self.latency = key, model, latency
         self.paid: list[tuple[str, int]] = []
+        self.keys: list[str] = []
         self.seen: list[tuple[str, int]] = []
         self.tokens = 0
         self.lock = threading.Lock()
@@ -57,13 +65,39 @@ class MisbehavingTeacher(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed breaks its connections off: that is what tests do. A bug is still told."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
     def __exit__(self, *_: Any) -> None:
         self.shutdown()
         self.server_close()
 
 
+def listed(wanted: str) -> str:
+    """Return questions, drawn by what was wanted, in one of the forms that models use; sometimes no list at all."""
+    chance = random.Random(wanted)
+    texts = [
+        " ".join([*chance.sample(WORDS, 5), f"#{chance.choice(['good', 'good', 'script', '500'])}"]) for _ in "1234"
+    ]
+    numbered = "\n".join(f"{number}. {text}" for number, text in enumerate(texts, start=1))
+    forms = [
+        numbered,
+        f"Sure! Here they are:\n\n{numbered}\n\nShall I go on?",
+        json.dumps(texts),
+        f"```json\n{json.dumps({'questions': [{'question': text} for text in texts]}, indent=1)}\n```",
+        "\n".join(texts),
+        "\n".join(f"- **{text}**" for text in [*texts, "films", '{"query": {}}', texts[0]]),
+        '["cut off',
+        "",
+    ]
+    return chance.choice(forms)
+
+
 class _Chat(BaseHTTPRequestHandler):
     server: MisbehavingTeacher
+    key = ""
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
@@ -73,8 +107,10 @@ class _Chat(BaseHTTPRequestHandler):
         if self.server.model and request["model"] != self.server.model:
             return self._json(404, {"error": {"message": "no such model"}})
         turns = request["messages"]
-        question = next(turn["content"] for turn in turns if turn["role"] == "user" and "#" in turn["content"])
+        users = [turn["content"] for turn in turns if turn["role"] == "user"]
+        question = next((text for text in users if "#" in text), users[-1] + "#list")
         asked = (question, len(turns))
+        self.key = key_of(request)
         with self.server.lock:
             first = asked not in self.server.seen
             self.server.seen.append(asked)
@@ -84,7 +120,8 @@ class _Chat(BaseHTTPRequestHandler):
         odd = _ODD.get(fault)
         if odd and odd(self, first):
             return None
-        return self._chat(asked, SAID.get(fault, GOOD.format(text=question, genre=genre)), usage=fault != "nousage")
+        text = listed(users[-1]) if fault == "list" else SAID.get(fault, GOOD.format(text=question, genre=genre))
+        return self._chat(asked, text, usage=fault != "nousage")
 
     def _chat(self, asked: tuple[str, int], text: str, usage: bool = True) -> None:
         message = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
@@ -92,6 +129,7 @@ class _Chat(BaseHTTPRequestHandler):
         counts = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
         with self.server.lock:
             self.server.paid.append(asked)
+            self.server.keys.append(self.key)
             self.server.tokens += 150
         self._json(200, reply | {"choices": [message]} | ({"usage": counts} if usage else {}))
 
@@ -132,6 +170,8 @@ def _hanging(chat: _Chat, first: bool) -> bool:
 
 
 def _half(chat: _Chat, first: bool) -> bool:
+    with chat.server.lock:
+        chat.server.tokens += 150  # written and billed, whatever becomes of it on the way
     chat._send(200, b'{"choices":[{"mess', length=5000)
     chat.close_connection = True
     return True

@@ -12,7 +12,8 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.query_dsl import answers, bodies, canonical, linking, variants
+from thriftune.tasks.base import Outline
+from thriftune.tasks.query_dsl import answers, bodies, canonical, linking, outline, variants
 from thriftune.tasks.query_dsl.asking import ask
 from thriftune.tasks.query_dsl.bodies import Fault
 from thriftune.tasks.query_dsl.collections import Collection
@@ -146,6 +147,15 @@ class QueryDsl:
         for name, collection in self.collections.items():
             yield from fields_of(collection.mapping)
             yield from dict.fromkeys(_strings(self._values(name, collection)))
+
+    def outlines(self) -> dict[str, Outline]:
+        """Return fields, clause families and sampled documents of each collection."""
+        found = {}
+        for name, collection in self.collections.items():
+            text = render(name, self._lines_of(name, collection), collection.now, "", self.prompt_tokens)
+            documents = [json.dumps(document, ensure_ascii=False) for document in self._sample(name, collection)]
+            found[name] = Outline(text.partition("\n")[2], outline.families(collection.mapping), tuple(documents))
+        return found
 
     def close(self) -> None:
         """Stop the embedded engine."""

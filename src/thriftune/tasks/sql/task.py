@@ -8,7 +8,8 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.sql import compare, words
+from thriftune.tasks.base import Outline
+from thriftune.tasks.sql import compare, outline, words
 from thriftune.tasks.sql.compare import Expected
 from thriftune.tasks.sql.copies import Copies
 from thriftune.tasks.sql.database import Database, Fault
@@ -111,6 +112,15 @@ class Sql:
                 for column in table.columns:
                     found = source.database.values(name, column, _VALUES)
                     yield from (value for value, _ in found if isinstance(value, str) and len(value) <= _LONGEST)
+
+    def outlines(self) -> dict[str, Outline]:
+        """Return tables, families and rows of each database."""
+        found = {}
+        for name, source in self.sources.items():
+            text = render(name, lines_of(source.database, source.notes), "", self.prompt_tokens)
+            about = text.partition("\n")[2]
+            found[name] = Outline(about, outline.families(source.database), outline.rows(source.database))
+        return found
 
     def close(self) -> None:
         """Close the databases and their copies."""
