@@ -42,7 +42,7 @@ check: $(VENV)/.installed
 	$(BIN)/python -m pytest
 
 lock: $(VENV)/.installed
-	$(BIN)/uv pip compile pyproject.toml --extra qlora --extra elasticsearch --extra dev -c requirements/torch.txt $(UV_FLAGS) \
+	$(BIN)/uv pip compile pyproject.toml --extra qlora --extra elasticsearch --extra tables --extra dev -c requirements/torch.txt $(UV_FLAGS) \
 		--python-version 3.11 --generate-hashes --no-emit-package torch --no-header -o requirements/lock.txt
 
 clean:
