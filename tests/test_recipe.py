@@ -179,7 +179,11 @@ def test_a_recipe_survives_its_own_dump(tmp_path):
             "has no collections",
         ),
         ("{databases: {a: {file: a.db}}}", "task", "kind query_dsl needs collections"),
-        ("{kind: sqlite, databases: {a: {file: a.db}}}", "task.kind", "must be 'query_dsl', 'sql', 'json_schema' or 'python', got 'sqlite'"),
+        (
+            "{kind: sqlite, databases: {a: {file: a.db}}}",
+            "task.kind",
+            "must be 'query_dsl', 'sql', 'json_schema' or 'python', got 'sqlite'",
+        ),
         ("{kind: sql, databases: {a: {}}}", "task.databases.a", "give either demo or file"),
         ("{kind: sql, databases: {a: {demo: nycflights, file: a.db}}}", "task.databases.a", "give either demo or file"),
         ("{kind: sql, databases: {a: {demo: films}}}", "task.databases.a.demo", "must be 'nycflights', got 'films'"),
