@@ -23,7 +23,7 @@ task = build(recipe)  # starts the search engine and loads the collections
 
 teacher = RecordedTeacher(recipe.teacher.lessons, recipe.teacher.limit)
 print(teach(run, task, teacher, Progress("teach")))  # questions → lessons, each verified by running its label
-print(make_dataset(run, recipe.dataset, lambda: task, Progress("dataset")))  # lessons → train, valid, test; split by meaning
+print(make_dataset(run, recipe.dataset, lambda: task, Progress("dataset")))  # train, valid, test; split by meaning
 print(train(run, recipe, task, Progress("train")))  # dataset → model: label and rationale, one student
 print(evaluate(run, recipe, task, Progress("evaluate")))  # model → scores, by running what it writes
 print(report(run))  # records → report.html
