@@ -101,7 +101,11 @@ class _Chat(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        try:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        except ValueError:  # the client was killed half-way
+            self.close_connection = True
+            return None
         if self.server.key and self.headers.get("Authorization") != f"Bearer {self.server.key}":
             return self._json(401, {"error": {"message": "wrong key"}})
         if self.server.model and request["model"] != self.server.model:
