@@ -182,8 +182,9 @@ class Teacher(Section):
     `recorded` reads answers from `lessons`: `demo:NAME` or paths of JSONL. `openai` asks `model` at `base_url` (any
     server that speaks OpenAI's chat completions; OpenAI's own if not set) the `questions` of JSONL files (`id`,
     `collection`, `questions`), with the first `examples` of `lessons` shown; the key is read from the environment
-    variable `key_env`. Budgets are hard and count what is in flight. With `samples` above 1 each question is answered
-    so often, and kept only if most answers have the same result.
+    variable `key_env`. Budgets are hard and count what is in flight. `output: json_object` or `json_schema` has the
+    server hold the model to a JSON object of both parts, where it can; `tags` asks for it in words. With `samples`
+    above 1 each question is answered so often, and kept only if most answers have the same result.
     """
 
     kind: Literal["recorded", "openai"] = "recorded"
@@ -194,6 +195,7 @@ class Teacher(Section):
     key_env: str = "OPENAI_API_KEY"
     questions: list[str] = []
     examples: Annotated[int, Field(ge=0)] = 4
+    output: Literal["tags", "json_object", "json_schema"] = "tags"
     temperature: Annotated[float, Field(ge=0)] = 0.0
     max_tokens: PositiveInt = 1000
     concurrency: PositiveInt = 8

@@ -1,5 +1,6 @@
 """A live teacher over real HTTP: every question ends exactly once, nothing is paid twice, the budget holds."""
 
+import json
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from thriftune.records import Question, Reject
 from thriftune.teach import requests
 from thriftune.teach.ledger import Ledger, Usage, estimate, key_of
 from thriftune.teach.live import LiveTeacher
+from thriftune.teach.parse import Parsed, parse
 from thriftune.teach.teachers import Unanswered
 from thriftune.testing.teacher import FAULTS, MisbehavingTeacher
 
@@ -50,6 +52,23 @@ def test_whatever_comes_is_a_response_or_a_named_fault(tmp_path, fault):
         assert isinstance(by_id["q0"], Unanswered) and by_id["q0"].reason in ("no_response", "teacher_error")
     else:
         assert isinstance(by_id["q0"], str)
+
+
+@pytest.mark.parametrize("output", ["tags", "json_object", "json_schema"])
+def test_both_forms_of_an_answer_are_parsed_by_one_parser(tmp_path, output):
+    with MisbehavingTeacher() as server:
+        ((_, response),) = teacher(server, tmp_path, ["films #good"], output=output).answers()
+    assert isinstance(response, str) and response.startswith("{") == (output == "json_schema")  # a server may ignore it
+    assert isinstance(parse(response), Parsed)
+
+
+def test_examples_are_shown_in_the_form_that_is_asked_for(tmp_path):
+    with MisbehavingTeacher() as server:
+        chosen = settings(server, output="json_schema")
+    shown = [("horror", '<rationale>A "term".</rationale><answer>{"size":0}</answer>')]
+    request = requests.question(chosen, Prompt("Find.", "drama"), shown)
+    assert json.loads(request["messages"][2]["content"]) == {"rationale": 'A "term".', "answer": '{"size":0}'}
+    assert "<rationale>" not in request["messages"][0]["content"]
 
 
 def test_a_second_start_pays_nothing(tmp_path):

@@ -1,5 +1,6 @@
 """Whatever a teacher writes, parsing ends in two whole parts or in a named fault."""
 
+import json
 import re
 
 import pytest
@@ -30,6 +31,15 @@ NEARLY_RIGHT = st.tuples(WORDS, WORDS, WORDS).map(
         ("<rationale>a < b</rationale><answer>```json\n{}\n```</answer>", Parsed("a < b", "{}")),
         ("<rationale>r</rationale><answer>```\n{}```</answer>", Parsed("r", "{}")),
         ("<rationale>r</rationale><answer>a `b` c</answer>", Parsed("r", "a `b` c")),
+        ('{"rationale": "why", "answer": "{\\"size\\": 0}"}', Parsed("why", '{"size": 0}')),
+        (
+            '```json\n{"answer": {"size": 0, "a": [{}, null]}, "rationale": "w"}\n```',
+            Parsed("w", '{"size":0,"a":[{},null]}'),
+        ),
+        (
+            '{"rationale": "w", "answer": {"a": 1, "a": 2}}',
+            Parsed("w", '{"a":1,"a":2}'),
+        ),  # the task sees it, and refuses
     ],
 )
 def test_both_parts_are_taken_out(response, expected):
@@ -56,6 +66,14 @@ def test_both_parts_are_taken_out(response, expected):
         ("<rationale>r</rationale><answer>```\n```</answer>", "empty_answer"),
         ("<rationale>r</rationale><answer>\ud83d</answer>", "not_unicode"),
         ("x" * (MAX_CHARACTERS + 1), "too_long"),
+        ('{"rationale": "r", "answer": "{', "broken_json"),
+        ('{"rationale": "r", "answer": ' + "[" * 20_000, "broken_json"),
+        ('{"rationale": "r"}', "no_answer"),
+        ('{"answer": "{}"}', "no_rationale"),
+        ('{"rationale": "r", "answer": "{}", "answer": "[]"}', "two_answers"),
+        ('{"rationale": "r", "answer": null}', "empty_answer"),
+        ('{"rationale": " ", "answer": "{}"}', "empty_rationale"),
+        ('{"rationale": "\\ud83d", "answer": "{}"}', "not_unicode"),
     ],
 )
 def test_what_is_wrong_is_named(response, reason):
@@ -76,6 +94,22 @@ def holds(response: str) -> None:
         (found.rationale + found.label).encode()
     else:
         assert found.reason in REASONS and found.detail
+
+
+VALUES = st.recursive(st.none() | WORDS | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(WORDS, inner))
+OBJECTS = st.dictionaries(st.sampled_from(["rationale", "answer", "x"]), VALUES).map(json.dumps)
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(OBJECTS, st.integers(0, 80))
+def test_any_json_gives_two_parts_or_a_named_fault_whole_or_cut(response, cut):
+    for text in (response, response[:cut]):
+        found = parse(text)
+        if isinstance(found, Parsed):
+            assert found.rationale.strip() and found.label.strip()
+            (found.rationale + found.label).encode()
+        else:
+            assert found.reason in REASONS and found.detail
 
 
 @settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))

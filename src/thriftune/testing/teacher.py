@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from thriftune.teach.ledger import key_of
+from thriftune.teach.parse import Parsed, parse
 
 GENRES = ["Comedy", "Crime", "Drama", "Family", "Horror", "Musical", "War", "Western"]
 GOOD = '<rationale>{text} is an exact term.</rationale>\n<answer>{{"query":{{"term":{{"genre":"{genre}"}}}}}}</answer>'
@@ -125,7 +126,15 @@ class _Chat(BaseHTTPRequestHandler):
         if odd and odd(self, first):
             return None
         text = listed(users[-1]) if fault == "list" else SAID.get(fault, GOOD.format(text=question, genre=genre))
-        return self._chat(asked, text, usage=fault != "nousage")
+        return self._chat(asked, self._formed(request, text), usage=fault != "nousage")
+
+    def _formed(self, request: dict[str, Any], text: str) -> str:
+        """Hold a right answer to the schema that a request asks for, as servers do; others never obeyed."""
+        form, found = request.get("response_format", {}), parse(text)
+        if form.get("type") != "json_schema" or not isinstance(found, Parsed):
+            return text
+        rationale, answer = form["json_schema"]["schema"]["required"]
+        return json.dumps({rationale: found.rationale, answer: found.label})
 
     def _chat(self, asked: tuple[str, int], text: str, usage: bool = True) -> None:
         message = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
