@@ -23,6 +23,10 @@ EQUIVALENT = {
         "SELECT count(*) FROM orders",
         "SELECT count(*) FROM orders o JOIN customers c ON c.id = o.customer",
     ),
+    "a reference in a condition": (
+        "SELECT count(*) FROM orders WHERE customer < 5 OR customer = 99",
+        "SELECT count(*) FROM orders o JOIN customers c ON c.id = o.customer WHERE c.id < 5 OR c.id = 99",
+    ),
     "a view": ("SELECT sum(amount) FROM paid", "SELECT sum(amount) FROM orders WHERE state = 'paid'"),
     "one more on integers": ("SELECT id FROM orders WHERE items > 2", "SELECT id FROM orders WHERE items >= 3"),
     "between": (

@@ -92,7 +92,8 @@ def _with(literals: Literals, table: Table, row: Row, chance: random.Random) -> 
 def _literals(table: Table, real: Sequence[Row], gold: str) -> dict[str, list[Any]]:
     """Return for each column that the query names the query's values of its kind, with their neighbours.
 
-    A column whose texts all have one shape (dates, times) gets no text of another.
+    A column whose texts all have one shape (dates, times) gets no text of another; one that refers to another table
+    gets nothing that may not stand there.
     """
     words = words_of(gold)
     said = {word.strip('"`[]').lower() for word in words}
@@ -100,7 +101,7 @@ def _literals(table: Table, real: Sequence[Row], gold: str) -> dict[str, list[An
     texts = [near for word in words if word[0] == "'" for near in _near_text(word[1:-1].replace("''", "'"))]
     found: dict[str, list[Any]] = {}
     for place, (name, type_) in enumerate(table.columns.items()):
-        if name.lower() in said:
+        if name.lower() in said and name not in table.refers:
             kind = affinity(type_)
             shapes = {_shape(row[place]) for row in real[:_LOOKED_AT] if isinstance(row[place], str)}
             fitting = [text for text in texts if len(shapes) != 1 or _shape(text) in shapes]

@@ -15,6 +15,7 @@ class Table:
         columns: the declared type by name, in order, as `SELECT *` shows them.
         required: columns that are never NULL.
         unique: sets of columns whose values never come twice.
+        refers: columns whose values stand in another table.
         parent: whether other tables refer to it.
         view: the SQL that makes it, if it is a view.
     """
@@ -22,6 +23,7 @@ class Table:
     columns: dict[str, str]
     required: frozenset[str] = frozenset()
     unique: tuple[tuple[str, ...], ...] = ()
+    refers: frozenset[str] = frozenset()
     parent: bool = False
     view: str = ""
 
@@ -58,7 +60,8 @@ def _table(connection: sqlite3.Connection, name: str, parent: bool, view: str) -
     key = tuple(row[1] for row in sorted(rows, key=lambda row: int(row[5])) if row[5])
     unique = {key, *_indexes(connection, name)} - {()}
     required = frozenset(row[1] for row in rows if row[3] or row[5])
-    return Table({row[1]: row[2] for row in rows}, required, tuple(sorted(unique)), parent, view)
+    refers = frozenset(row[3] for row in _pragma(connection, "foreign_key_list", name))
+    return Table({row[1]: row[2] for row in rows}, required, tuple(sorted(unique)), refers, parent, view)
 
 
 def _indexes(connection: sqlite3.Connection, table: str) -> list[tuple[str, ...]]:
