@@ -8,7 +8,7 @@ TORCH_FLAGS ?=
 .PHONY: help demo test check lock clean
 
 help:
-	@echo "make demo       install, run the demo recipe, print the table and where the report is (about 15 minutes)"
+	@echo "make demo       install, run the demo recipe, print the table and where the report is (about 20 minutes)"
 	@echo "make test       install, run the tests (under 10 minutes)"
 	@echo "make check      lint, types, tests"
 	@echo "make lock       resolve requirements/lock.txt anew"
