@@ -130,7 +130,14 @@ def test_an_interrupt_says_how_to_go_on(tmp_path):
         "teacher: {lessons: [demo:films]}\n"
     )
     command = [sys.executable, "-m", "thriftune.cli", "teach", "recipe.yaml", "--out", "run"]
-    started = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    started = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests run in the background ignore it
+    )
     assert started.stderr is not None
     assert "starting the task's engine" in started.stderr.readline()  # loading the demo takes seconds
     started.send_signal(signal.SIGINT)
