@@ -15,11 +15,12 @@ Not covered: misspelt names, and values that no document of the sample holds.
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from thriftune.tasks.query_dsl.mapping import FieldType
+from thriftune.tasks.query_dsl.prompt import leaves
 
 Words = tuple[str, ...]
 
@@ -101,7 +102,7 @@ def links_of(
     """Read the values of the keyword fields of documents, and what people call them."""
     counts: Counter[tuple[str, str]] = Counter()
     for document in documents:
-        counts.update(pair for pair in set(_leaves(document, "")) if _is_keyword(fields, pair[0]))
+        counts.update(pair for pair in set(leaves(document, "")) if _is_keyword(fields, pair[0]))
     links = Links(sizes=Counter(where for where, _ in counts))
     for (where, value), count in counts.items():
         for name in (value, *spoken.get(where, {}).get(value, [])):
@@ -122,17 +123,6 @@ def shown(links: Links, question: str) -> str:
 
 def _is_keyword(fields: dict[str, FieldType], name: str) -> bool:
     return name in fields and fields[name].type == "keyword"
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _leaves(inner, path)
-    elif isinstance(value, str):
-        yield path, value
 
 
 def _normal(word: str) -> str:

@@ -40,7 +40,7 @@ def values_of(mapping: dict[str, Any], documents: Iterable[dict[str, Any]]) -> d
     wanted = {name for name, field in fields_of(mapping).items() if field.type == "keyword"}
     counts: dict[str, Counter[str]] = {name: Counter() for name in wanted}
     for document in documents:
-        for name, value in _leaves(document, ""):
+        for name, value in leaves(document, ""):
             if name in counts and len(value) <= _LONGEST:
                 counts[name][value] += 1
     return {name: _shown(count) for name, count in counts.items() if count}
@@ -51,13 +51,14 @@ def _shown(count: Counter[str]) -> list[str]:
     return ordered if len(ordered) <= _FEW else ordered[:_SHOWN]
 
 
-def _leaves(value: Any, path: str) -> Iterable[tuple[str, str]]:
+def leaves(value: Any, path: str) -> Iterable[tuple[str, str]]:
+    """Yield (dotted path, text) of every text in a document."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else key)
+            yield from leaves(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for inner in value:
-            yield from _leaves(inner, path)
+            yield from leaves(inner, path)
     elif isinstance(value, str):
         yield path, value
 
