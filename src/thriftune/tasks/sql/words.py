@@ -11,12 +11,13 @@ _KEYWORDS = (
     "unbounded union using values when where window with"
 )
 KEYWORDS = frozenset(_KEYWORDS.split())
+# Space is what SQLite takes for space: a vertical tab or a no-break space is a fault in a query, and must stay one.
 _PART = re.compile(
-    r"""(?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))
+    r"""(?P<comment>--[^\n]*|/\*(?!\Z).*?(?:\*/|\Z))
     |(?P<quoted>'(?:[^']|'')*(?:'|\Z)|"(?:[^"]|"")*(?:"|\Z)|`[^`]*(?:`|\Z)|\[[^\]]*(?:\]|\Z))
     |(?P<word>[^\W\d][\w$]*)
     |(?P<number>\d\w*(?:\.\w*)?(?:(?<=[eE])[+-]\d+)?)
-    |(?P<space>[\s]+)
+    |(?P<space>[ \t\n\f\r]+)
     |(?P<sign><>|<=|>=|==|!=|\|\||.)""",
     re.VERBOSE | re.DOTALL,
 )
@@ -70,7 +71,7 @@ def tidy(query: str) -> str:
             made.append(part[0].upper() if part[0].lower() in KEYWORDS else part[0])
         if not made[-1]:
             made.pop()
-    return "".join(made).strip().removesuffix(";").rstrip()
+    return "".join(made).strip(" ").removesuffix(";").rstrip(" ")
 
 
 def canonical(query: str) -> tuple[str, ...]:
