@@ -189,7 +189,9 @@ def test_tidy_keeps_strings_and_meaning(judge):
     assert judge(query, tidy).robust_match and judge.task.tidy(tidy) == tidy
 
 
-@pytest.mark.parametrize("query", ["\x0bSELECT id FROM orders", "SELECT id FROM orders\u00a0", "SELECT id FROM orders /*"])
+@pytest.mark.parametrize(
+    "query", ["\x0bSELECT id FROM orders", "SELECT id FROM orders\u00a0", "SELECT id FROM orders /*"]
+)
 def test_tidy_does_not_mend(judge, query):
     """What SQLite does not take for space or comment is a fault, before and after."""
     assert not judge.check(query).valid and not judge.check(judge.task.tidy(query)).valid
