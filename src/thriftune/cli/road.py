@@ -1,33 +1,12 @@
-"""The command line: one command per stage; parse, call, print."""
+"""The commands of the road: run, teach, train, evaluate, report."""
 
 import json
-import os
-import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
 
-from thriftune.errors import UserError
-from thriftune.version import VERSION
-
-app = typer.Typer(
-    help="Fine-tune a small language model for one job when you have little data and little compute.",
-    epilog="Example: thriftune run recipes/films-demo.yaml",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-_INTERRUPTED = 130  # what typer makes of Ctrl-C
-RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", metavar="RECIPE")]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Overrides such as train.rank=32.", metavar="[KEY=VALUE]...")
-]
-Out = Annotated[Path | None, typer.Option("--out", help="Run folder. Default: runs/NAME.")]
-Form = Literal["csv", "jsonl", "parquet", "hf", "chat"]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+from thriftune.cli.app import Json, Out, Overrides, RecipeFile, app
 
 
 def _stage(stages: tuple[str, ...], recipe: Path, overrides: list[str] | None, out: Path | None, as_json: bool) -> None:
@@ -123,77 +102,3 @@ def report(recipe: RecipeFile, overrides: Overrides = None, out: Out = None, as_
     Example: thriftune report recipes/films-demo.yaml
     """
     _stage(("report",), recipe, overrides, out, as_json)
-
-
-data = typer.Typer(help="Lessons from and to the files of other tools.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(data, name="data")
-
-
-@data.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL, Parquet, or a Hugging Face dataset folder.")],
-    out: Annotated[Path, typer.Option("--out", help="The file of lessons to write.")],
-    collection: Annotated[str, typer.Option("--collection", help="For rows without a column of this name.")] = "",
-) -> None:
-    """Turn rows with prompt, dsl and rationale into a file of lessons for teacher.lessons.
-
-    Example: thriftune data import answers.csv --collection products --out lessons.jsonl
-    """
-    from thriftune.runs import write_records
-    from thriftune.teach.teachers import recorded
-
-    found = [record for _, record in recorded(file, [collection] if collection else [])]
-    write_records(out, found)
-    print(f"{len(found)} answers to {sum(len(record.questions) for record in found)} questions: {out}")
-
-
-@data.command()
-def export(
-    run: Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN")],
-    to: Annotated[Form, typer.Option("--to", help="The format.")],
-    out: Annotated[Path, typer.Option("--out", help="The folder to write: a file for each of train, valid, test.")],
-    rationales: Annotated[
-        bool, typer.Option("--rationales", help="In chats: the reason before the answer, instead of the answer alone.")
-    ] = False,
-) -> None:
-    """Write a run's dataset for other tools; `chat` is what trainers of chat models read.
-
-    Example: thriftune data export runs/films-demo --to parquet --out films
-    """
-    from thriftune.road import export as exported
-
-    counts = exported(run, to, out, rationales)
-    print(f"{', '.join(f'{count} {name}' for name, count in counts.items())}: {out}")
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"thriftune {VERSION}")
-        raise typer.Exit
-
-
-Version = Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)]
-
-
-@app.callback()
-def _root(version: Version = False) -> None:
-    pass
-
-
-def main() -> Any:
-    """Run the command line; a fault of the user ends with one message and exit code 2."""
-    # read when torch starts its threads: those that wait sleep, for spinning they starve other processes and themselves
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        app()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except SystemExit as end:
-        if end.code == _INTERRUPTED:
-            print("stopped; the same command goes on from here", file=sys.stderr)
-        raise
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""`python -m thriftune.cli` is the command `thriftune`."""
+
+from thriftune.cli import main
+
+main()

@@ -1,0 +1,28 @@
+"""The recipe: one YAML file, every key declared and typed, all faults told at once. A file for each section."""
+
+from thriftune.recipe.dataset import Dataset
+from thriftune.recipe.evaluate import Evaluate
+from thriftune.recipe.read import load
+from thriftune.recipe.student import Student
+from thriftune.recipe.task import FILES, Collection, Database, Engine, Schema, Task
+from thriftune.recipe.teacher import Expand, Price, Teacher
+from thriftune.recipe.train import Train
+from thriftune.recipe.whole import Recipe
+
+__all__ = [
+    "FILES",
+    "Collection",
+    "Database",
+    "Dataset",
+    "Engine",
+    "Evaluate",
+    "Expand",
+    "Price",
+    "Recipe",
+    "Schema",
+    "Student",
+    "Task",
+    "Teacher",
+    "Train",
+    "load",
+]

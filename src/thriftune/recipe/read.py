@@ -1,0 +1,73 @@
+"""From a YAML file and overrides to a recipe."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from thriftune.errors import RecipeError
+from thriftune.recipe.faults import told
+from thriftune.recipe.task import FILES
+from thriftune.recipe.whole import Recipe
+
+
+def load(path: Path, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe, apply dotted overrides such as `train.rank=32`, and resolve paths beside the recipe.
+
+    Raises:
+        RecipeError: the file is missing or wrong; the text lists all problems at once.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            data = yaml.safe_load(file)
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {os.strerror(error.errno or 0)}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise RecipeError(f"{path} is empty or not a mapping of keys; start from recipes/films-demo.yaml")
+    for override in overrides or []:
+        _override(data, override)
+    _resolve_paths(data, path.resolve().parent)
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(told(path.name, error)) from error
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise RecipeError(f"override {override!r} is not of the form section.key=value")
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        if data.get(parent) is None:  # an absent section, or one whose keys are all commented out
+            data[parent] = {}
+        data = data[parent]
+        if not isinstance(data, dict):
+            raise RecipeError(f"override {override!r}: {parent} is not a section")
+    try:
+        data[leaf] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"override {override!r}: the value is not YAML; put it in quotes") from error
+
+
+def _resolve_paths(data: dict[str, Any], base: Path) -> None:
+    task = data.get("task")
+    if isinstance(task, dict) and isinstance(task.get("factory"), str):
+        task["factory"] = str(base / task["factory"])
+    for section, keys in FILES.items():
+        sources = task.get(section) if isinstance(task, dict) else None
+        for source in (sources if isinstance(sources, dict) else {}).values():
+            for key in keys:
+                if isinstance(source, dict) and isinstance(source.get(key), str):
+                    source[key] = str(base / source[key])
+    teacher = data.get("teacher")
+    for key in ("lessons", "questions"):
+        if isinstance(teacher, dict) and isinstance(teacher.get(key), list):
+            teacher[key] = [
+                item if not isinstance(item, str) or item.startswith("demo:") else str(base / item)
+                for item in teacher[key]
+            ]

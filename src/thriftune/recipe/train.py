@@ -1,0 +1,63 @@
+"""The section `train`: how the student learns."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from thriftune.recipe.base import PositiveInt, Section, Share
+
+
+def _names(value: Any) -> Any:
+    """Refuse what is neither: pydantic alone would report one fault per branch of the union."""
+    names = [value] if isinstance(value, str) else value
+    if isinstance(names, list) and names and all(isinstance(name, str) and name for name in names):
+        return value
+    raise ValueError("must be all-linear or a list of module names")
+
+
+Targets = Annotated[str | list[str], BeforeValidator(_names)]
+
+
+class Train(Section):
+    """How the student learns. Equal in all three modalities unless said otherwise.
+
+    `label_weight` is w in `w·label loss + (1 − w)·rationale loss` (Hsieh et al. 2023, equation 3).
+    `alpha` is `4 × rank` unless set (Marsh et al. 2026). `micro_tokens` bounds the tokens of one forward pass.
+    `max_minutes` is a budget: on a slow machine the schedule runs faster through its steps and ends with it.
+    `vocabulary: domain` restricts training's softmax to tokens the task can produce (causal students; see
+    `train.vocabulary`).
+    """
+
+    objective: Literal["dss", "label_only"] = "dss"
+    modality: Literal["full", "lora", "qlora"] = "full"
+    label_weight: Share = 0.5
+    rank: PositiveInt = 16
+    alpha: Annotated[float, Field(gt=0)] | None = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    targets: Targets = "all-linear"
+    double_quantization: bool = False
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    warmup: Share = 0.05
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    epochs: PositiveInt = 3
+    max_steps: PositiveInt | None = None
+    max_minutes: Annotated[float, Field(gt=0)] | None = None
+    batch: PositiveInt = 8
+    micro_tokens: PositiveInt = 4096
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    vocabulary: Literal["full", "domain"] = "full"
+    checkpoint_minutes: Annotated[float, Field(gt=0)] = 5.0
+    validations: Annotated[int, Field(ge=0)] = 4
+    seed: int = 42
+
+    @property
+    def lora_alpha(self) -> float:
+        """LoRA's alpha: as set, else four times the rank."""
+        return self.alpha if self.alpha is not None else 4.0 * self.rank
+
+    @property
+    def weight(self) -> float:
+        """The weight of the label loss: 1 when only labels are learnt."""
+        return 1.0 if self.objective == "label_only" else self.label_weight

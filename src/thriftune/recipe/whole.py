@@ -1,0 +1,25 @@
+"""The whole recipe: its sections side by side."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from thriftune.recipe.base import Section
+from thriftune.recipe.dataset import Dataset
+from thriftune.recipe.evaluate import Evaluate
+from thriftune.recipe.student import Student
+from thriftune.recipe.task import Task
+from thriftune.recipe.teacher import Teacher
+from thriftune.recipe.train import Train
+
+
+class Recipe(Section):
+    """A whole recipe."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    task: Task
+    teacher: Teacher
+    dataset: Dataset = Dataset()
+    student: Student = Student()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
