@@ -94,7 +94,7 @@ def load_for_training(name: str, kind: str, train: Train) -> Student:
     quantization = nf4(train, precision) if train.modality == "qlora" else None
     model = from_pretrained(name, resolved, torch.float32, quantization)
     if train.modality != "full":
-        model = _with_adapters(model, train, resolved)
+        model = with_adapters(model, train, resolved)
     if train.modality == "qlora":
         keep_training_kernels(model)
     return Student(model.to(device), load_tokenizer(name), resolved, device, precision)
@@ -212,7 +212,12 @@ def nf4(train: Train, precision: str) -> Any:
     )
 
 
-def _with_adapters(model: Any, train: Train, kind: Kind) -> Any:
+def with_adapters(model: Any, train: Train, kind: Kind) -> Any:
+    """Freeze the model and put LoRA's adapters into it.
+
+    Raises:
+        StudentError: `train.targets` names no module of it.
+    """
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     from peft import LoraConfig, get_peft_model
 

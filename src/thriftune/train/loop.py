@@ -81,7 +81,7 @@ def fit(
     """
     torch.manual_seed(settings.seed)
     total = total_steps(rows, settings)
-    optimizer = _optimizer(student, settings)
+    optimizer = make_optimizer(student, settings)
     done, spent, seen = _resume(folder, student, optimizer)
     checkpointed = time.monotonic()
     per_epoch = len(epoch_batches(rows, settings, 0))
@@ -95,7 +95,8 @@ def fit(
         if place == 0 or not batches:
             batches = epoch_batches(rows, settings, epoch)
         batch = batches[place]
-        record = _step(student, optimizer, batch, learning_rate(before, total, settings), settings)
+        micros = list(micro_batches(batch, settings.micro_tokens))
+        record = optimizer_step(student, optimizer, micros, learning_rate(before, total, settings), settings)
         spent += time.monotonic() - started
         after = position(step + 1, spent, total, settings)
         seen += record["tokens"]
@@ -113,13 +114,19 @@ def fit(
     return {"steps": done, "train_seconds": round(spent, 3), "tokens": seen}
 
 
-def _step(
-    student: Student, optimizer: torch.optim.Optimizer, batch: list[Row], rate: float, settings: Train
+def optimizer_step(
+    student: Student, optimizer: torch.optim.Optimizer, micros: list[list[Row]], rate: float, settings: Train
 ) -> dict[str, Any]:
+    """Accumulate the gradient of an effective batch, given as micro-batches, and step; return the record of the step.
+
+    Raises:
+        StudentError: the loss or the gradient is not a number.
+    """
     student.model.train()
+    batch = [row for rows in micros for row in rows]
     scale = scale_of(batch, settings.weight)
     total = labels = rationales = 0.0
-    for rows in micro_batches(batch, settings.micro_tokens):
+    for rows in micros:
         loss = loss_of(student, rows, scale)
         loss.total.backward()
         total += float(loss.total.detach())
@@ -146,7 +153,7 @@ def _step(
     return record
 
 
-def _optimizer(student: Student, settings: Train) -> torch.optim.Optimizer:
+def make_optimizer(student: Student, settings: Train) -> torch.optim.Optimizer:
     """AdamW, as in the paper."""
     trainable = [p for p in student.model.parameters() if p.requires_grad]
     # one group in the order of the model, so that a checkpoint's moments find their parameter again
