@@ -8,7 +8,9 @@
         ├── EngineError         the search engine cannot be started, reached or used
         ├── StudentError        the student's model cannot be loaded
         ├── TeacherError        the teacher refuses the key or the model, or cannot be reached
-        └── RunError            the run folder cannot be used
+        ├── RunError            the run folder cannot be used
+        ├── DoesNotFit          the plan says that training needs more memory than there is
+        └── OutOfMemoryError    training ran out of memory, also with the smallest micro-batches
 
 A bug is any other exception: it keeps its traceback. What a teacher or a student writes is data, never an exception.
 """
@@ -58,3 +60,11 @@ class TeacherError(UserError):
 
 class RunError(UserError):
     """The run folder cannot be read or written."""
+
+
+class DoesNotFit(UserError):
+    """The plan says that training needs more memory than there is; the text has the table and what would fit."""
+
+
+class OutOfMemoryError(UserError):
+    """Training ran out of memory, also with the smallest micro-batches."""

@@ -2,28 +2,51 @@
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers import masking_utils
 
 from thriftune.plan.values import Values
 from thriftune.recipe import Train
 from thriftune.students.load import Kind, Student, keep_training_kernels, nf4, with_adapters
+from thriftune.train import tree
 from thriftune.train.loss import unwrapped
 
 _DEPTHS = {"causal": ("num_hidden_layers",), "seq2seq": ("num_layers", "num_decoder_layers")}
 
 
 @contextmanager
-def without_values(model: Any) -> Iterator[None]:
-    """Let all tensors made inside the block be fake, but for the values of integers; so are a meta model's."""
-    with FakeTensorMode(allow_non_fake_inputs=True) as fake:
+def without_values(model: Any, kernels: Literal["cpu", "cuda"] = "cpu") -> Iterator[None]:
+    """Let all tensors made inside the block be fake, but for the values of integers; so are a meta model's.
+
+    Fake tensors are on the CPU. With the kernels of a GPU a pack attends row by row and keeps no weights, as it does there.
+    """
+    # transformers leaves a mask away that hides nothing, but not where it sees fake tensors, which have no values
+    by_value = _replaced(masking_utils, "is_tracing", lambda tensor=None: False)
+    attention = _replaced(tree, "attend_parts", _row_by_row) if kernels == "cuda" else nullcontext()
+    with FakeTensorMode(allow_non_fake_inputs=True) as fake, by_value, attention:
         _as_if_on_cpu(model, fake)
         with Values(fake):
             yield
+
+
+@contextmanager
+def _replaced(module: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
+def _row_by_row(query: Any, key: Any, value: Any, parts: Any, scaling: float) -> torch.Tensor:
+    rows = [tree.attend_row(query[None], key[None], value[None], part, scaling, 0.0) for part in parts]
+    return torch.cat(rows, dim=2)[0]
 
 
 def kind_of_config(config: Any) -> Kind:
@@ -69,7 +92,7 @@ def make_student(config: Any, train: Train, precision: Literal["fp32", "bf16"], 
     if train.modality == "qlora":
         keep_training_kernels(model)
     if checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
     pad = SimpleNamespace(pad_token_id=0)  # all that a loss asks of a tokenizer
     return Student(model, pad, kind, torch.device("cpu"), precision)
 

@@ -24,6 +24,7 @@ class Case:
         precision: of the products.
         checkpointing: activations are computed again in the backward pass.
         candidates: tokens of the domain that the softmax runs over; None for the whole vocabulary.
+        kernels: of the device to train on.
     """
 
     train: Train
@@ -31,6 +32,7 @@ class Case:
     precision: Literal["fp32", "bf16"]
     checkpointing: bool = False
     candidates: int | None = None
+    kernels: Literal["cpu", "cuda"] = "cpu"
 
 
 def peak_of(config: Any, case: Case) -> Segment:
@@ -51,7 +53,7 @@ def peak_of(config: Any, case: Case) -> Segment:
 
 def _run(config: Any, case: Case) -> Meter:
     student = make_student(config, case.train, case.precision, case.checkpointing)
-    with without_values(student.model):
+    with without_values(student.model, case.kernels):
         if case.candidates is not None and student.kind == "causal":
             student.candidates = torch.arange(case.candidates)
         return metered(student, case.micros, case.train)

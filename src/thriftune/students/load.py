@@ -60,7 +60,7 @@ def kind_of(name: str, wanted: str = "auto") -> Kind:
     """
     if wanted in ("causal", "seq2seq"):
         return wanted  # type: ignore[return-value]
-    return "seq2seq" if getattr(_config(name), "is_encoder_decoder", False) else "causal"
+    return "seq2seq" if getattr(read_config(name), "is_encoder_decoder", False) else "causal"
 
 
 def device_of() -> torch.device:
@@ -153,7 +153,12 @@ def keep_training_kernels(model: Any) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def _config(name: str) -> Any:
+def read_config(name: str) -> Any:
+    """Return the config of a recipe's `student.model`.
+
+    Raises:
+        StudentError: there is no such model, or no readable config in it.
+    """
     from transformers import AutoConfig
 
     try:
@@ -177,7 +182,7 @@ def from_pretrained(name: str, kind: Kind, dtype: torch.dtype, quantization: Any
     hf_logging.disable_progress_bar()
     auto = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
     extra = {"quantization_config": quantization} if quantization else {}
-    _config(name)  # its message is better than what loading would say
+    read_config(name)  # its message is better than what loading would say
     try:
         loaded: Any = auto.from_pretrained(
             model_path(name), dtype=dtype, use_safetensors=True, output_loading_info=True, **extra
