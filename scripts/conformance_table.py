@@ -27,7 +27,8 @@ HEAD = """# Conformance of the engines
 
 Made by `python scripts/conformance_table.py`{option}. Each case is a body with an expectation derived by hand from the
 documentation of OpenSearch and Elasticsearch (`tests/conformance/cases/`). A cell is cases passed / all; "known" are
-recorded failures of the embedded engine, with their reason below.
+recorded failures of the embedded engine, with their reason below. No verdict rests on one: a body that depends on it is
+`unsupported`, neither right nor wrong, or its fault is told by the judge itself (`tests/conformance/`).
 P0 and P1 are the clauses that the judge needs; `tests/conformance/clauses.json` lists them.
 """
 
