@@ -13,7 +13,7 @@ import pytest
 
 from thriftune.records import Question
 from thriftune.tasks.query_dsl.collections import Collection
-from thriftune.tasks.query_dsl.engine import Engine, Refusal, embedded
+from thriftune.tasks.query_dsl.engine import Refusal, embedded
 from thriftune.tasks.query_dsl.task import QueryDsl
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -38,7 +38,7 @@ def conforming():
     with ExitStack() as stack:
         engines = {"embedded": stack.enter_context(embedded())}
         if URL:
-            engines["server"] = Engine(URL, timeout_seconds=60.0)
+            engines["server"] = suite.server(URL)
         for engine in engines.values():
             stack.callback(suite.drop, engine)
             suite.load(engine)
