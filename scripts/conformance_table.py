@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-
 from thriftune.tasks.query_dsl.engine import Engine, embedded
 from thriftune.tasks.query_dsl.servers import recognise
 
