@@ -12,7 +12,6 @@ import argparse
 import copy
 import hashlib
 import json
-import operator
 import os
 import platform
 import random
@@ -76,38 +75,49 @@ def pairs() -> dict[str, Any]:
 def speed(seconds: float = 30.0) -> dict[str, Any]:
     """Judge the pairs' other bodies in turns, after a first round in which every gold is run.
 
-    Rates are of the time of all judgements (their mean). Growth is by how much a pair takes longer in the last third of
-    the rounds than in the first: the median of the pairs, each by its best time, since other work only makes it worse.
+    Rates are of the time of all judgements (their mean). Growth is how many times as long a pair takes on a judge that
+    has judged for `seconds` as on one that has seen each pair once: the same pairs on both in turns, so that other work
+    slows both alike; the median of the pairs, each by its best time.
     """
     rows = [json.loads(line) for line in (HERE / "judge" / "pairs.jsonl").read_text().splitlines()]
     found: dict[str, Any] = {"load_average_before": round(os.getloadavg()[0], 2)}
     for name, robust in (("pairs_per_second", False), ("robust_pairs_per_second", True)):
-        with closing(_task(robust)) as task:
-            rounds = list(_rounds(task, rows, seconds))
-        times = [time for times in rounds for time in times]
-        third = max(1, len(rounds) // 3)
-        first, last = ([min(same) for same in zip(*part, strict=True)] for part in (rounds[:third], rounds[-third:]))
+        with closing(_task(robust)) as old, closing(_task(robust)) as new:
+            times = [time for times in _rounds(old, rows, seconds) for time in times]
+            found[name.replace("pairs_per_second", "growth")] = _growth(old, new, rows)
         found[name] = round(len(times) / sum(times), 1)
         found[name.replace("pairs_per_second", "median_milliseconds")] = round(statistics.median(times) * 1000, 1)
-        found[name.replace("pairs_per_second", "growth")] = round(
-            statistics.median(map(operator.truediv, last, first)), 3
-        )
         found[name.replace("pairs_per_second", "pairs_timed")] = len(times)
     return found
 
 
+def _growth(old: QueryDsl, new: QueryDsl, rows: list[dict[str, Any]], rounds: int = 5) -> float:
+    _warm_up(new, rows)
+    for row in rows:  # documents and boundary sets of its first look at each pair
+        _timed(new, row)
+    times = [[(_timed(old, row), _timed(new, row)) for row in rows] for _ in range(rounds)]
+    best = [(min(first for first, _ in same), min(second for _, second in same)) for same in zip(*times, strict=True)]
+    return round(statistics.median(first / second for first, second in best), 3)
+
+
 def _rounds(task: QueryDsl, rows: list[dict[str, Any]], seconds: float) -> Iterator[list[float]]:
-    for row in rows:  # warm-up: every gold's answer is known from here on
-        task.judge(_question(row), json.dumps(row["gold"]), json.dumps(row["gold"]))
+    _warm_up(task, rows)
     until, number = time.monotonic() + seconds, 0
     while number < 3 or time.monotonic() < until:
         number += 1
-        times = []
-        for row in rows:
-            started = time.monotonic()
-            task.judge(_question(row), json.dumps(row["gold"]), json.dumps(row["other"]))
-            times.append(time.monotonic() - started)
-        yield times
+        yield [_timed(task, row) for row in rows]
+
+
+def _warm_up(task: QueryDsl, rows: list[dict[str, Any]]) -> None:
+    """Every gold's answer is known from here on."""
+    for row in rows:
+        task.judge(_question(row), json.dumps(row["gold"]), json.dumps(row["gold"]))
+
+
+def _timed(task: QueryDsl, row: dict[str, Any]) -> float:
+    started = time.monotonic()
+    task.judge(_question(row), json.dumps(row["gold"]), json.dumps(row["other"]))
+    return time.monotonic() - started
 
 
 def fuzz(count: int, seed: int) -> dict[str, Any]:

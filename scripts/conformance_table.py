@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from opensearchpy import OpenSearch
-
 from thriftune.tasks.query_dsl.engine import Engine, embedded
+from thriftune.tasks.query_dsl.servers import recognise
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "conformance"))
@@ -27,7 +26,8 @@ HEAD = """# Conformance of the engines
 
 Made by `python scripts/conformance_table.py`{option}. Each case is a body with an expectation derived by hand from the
 documentation of OpenSearch and Elasticsearch (`tests/conformance/cases/`). A cell is cases passed / all; "known" are
-recorded failures of the embedded engine, with their reason below.
+recorded failures of the embedded engine, with their reason below. No verdict rests on one: a body that depends on it is
+`unsupported`, neither right nor wrong, or its fault is told by the judge itself (`tests/conformance/`).
 P0 and P1 are the clauses that the judge needs; `tests/conformance/clauses.json` lists them.
 """
 
@@ -60,7 +60,7 @@ def main() -> int:
     with embedded() as engine:
         columns = [column(engine, cases, is_embedded=True)]
     if url:
-        columns.append(column(Engine(url, timeout_seconds=60.0), cases, is_embedded=False))
+        columns.append(column(suite.server(url), cases, is_embedded=False))
     PAGE.write_text(page(columns, cases, url), encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
     return int(any(bool(col.differences[case.title]) != col.knows(case) for col in columns for case in cases))
@@ -70,7 +70,7 @@ def column(engine: Engine, cases: list[suite.Case], is_embedded: bool) -> Column
     """Run all cases on one engine."""
     with loaded(engine):
         differences = {case.title: suite.run(engine, case) for case in cases}
-    return Column(name_of(engine.url, is_embedded), is_embedded, differences)
+    return Column(name_of(engine, is_embedded), is_embedded, differences)
 
 
 @contextmanager
@@ -83,10 +83,10 @@ def loaded(engine: Engine) -> Iterator[None]:
         suite.drop(engine)
 
 
-def name_of(url: str, is_embedded: bool) -> str:
+def name_of(engine: Engine, is_embedded: bool) -> str:
     """Return the name and version that the server gives itself."""
-    about = OpenSearch(hosts=[url]).info()["version"]
-    spoken = f"{about.get('distribution', 'elasticsearch')} {about['number']}"
+    about = recognise(engine.url, engine.auth, 60.0)
+    spoken = f"{about.kind} {about.version}"
     return f"osmem-server {version('osmem-server')} (speaks {spoken})" if is_embedded else spoken
 
 

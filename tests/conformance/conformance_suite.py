@@ -13,6 +13,7 @@ only the part of the sentence is given that both servers share:
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -83,6 +84,13 @@ def clauses() -> dict[str, list[str]]:
     """Return the clauses that need a case, by priority."""
     found: dict[str, list[str]] = json.loads((HERE / "clauses.json").read_text(encoding="utf-8"))
     return found
+
+
+def server(url: str) -> Engine:
+    """Return the engine at a URL; THRIFTUNE_ENGINE_USER and THRIFTUNE_ENGINE_PASSWORD are its credentials, if set."""
+    user = os.environ.get("THRIFTUNE_ENGINE_USER")
+    auth = (user, os.environ.get("THRIFTUNE_ENGINE_PASSWORD", "")) if user else None
+    return Engine(url, auth, timeout_seconds=60.0)
 
 
 def load(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 THRIFTUNE_CONFORMANCE_URL=http://localhost:9200 python -m pytest tests/conformance
 """
 
+import json
 import os
 import sys
 from contextlib import ExitStack
@@ -10,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from thriftune.tasks.query_dsl.engine import Engine, Refusal, embedded
+from thriftune.records import Question
+from thriftune.tasks.query_dsl.collections import Collection
+from thriftune.tasks.query_dsl.engine import Refusal, embedded
+from thriftune.tasks.query_dsl.task import QueryDsl
 
 sys.path.insert(0, str(Path(__file__).parent))
 import conformance_suite as suite
@@ -34,7 +38,7 @@ def conforming():
     with ExitStack() as stack:
         engines = {"embedded": stack.enter_context(embedded())}
         if URL:
-            engines["server"] = Engine(URL, timeout_seconds=60.0)
+            engines["server"] = suite.server(URL)
         for engine in engines.values():
             stack.callback(suite.drop, engine)
             suite.load(engine)
@@ -44,6 +48,17 @@ def conforming():
 @pytest.mark.parametrize(("name", "case"), list(parameters()))
 def test_the_engine_conforms(conforming, name, case):
     assert not suite.run(conforming[name], case)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.known], ids=lambda case: case.title)
+def test_no_verdict_rests_on_a_known_fault(conforming, case):
+    """What the embedded engine gets wrong is `unsupported`, or told by the judge itself."""
+    group = next(group for group in suite.groups() if group.index == case.index)
+    collection = Collection(group.mapping, lambda: iter(group.documents), {}, None, "")
+    task = QueryDsl(conforming["embedded"], conforming["embedded"], {case.index: collection})
+    verdict = task.check(Question(id="q", collection=case.index, text="?", meaning="q"), json.dumps(case.body))
+    assert not verdict.valid
+    assert case.error in verdict.detail if case.error else verdict.fault == "unsupported"
 
 
 @pytest.mark.parametrize("priority", ["P0", "P1"])

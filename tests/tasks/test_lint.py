@@ -98,3 +98,19 @@ def test_what_passes_is_what_the_engine_finds_too(judge):
 @given(json_values(), json_values(), json_values())
 def test_no_body_raises(fields, clause, sort, aggregations):
     lint({"query": clause, "sort": sort, "aggs": aggregations, "collapse": clause}, fields)
+
+
+@pytest.mark.parametrize(
+    ("body", "first"),
+    [
+        (query({"term": {"year": 1}, "match_all": {}}), "term"),
+        (query({"bool": {"must": [{"match_all": {}}, {"range": {"year": {}}, "exists": {"field": "year"}}]}}), "range"),
+        (query({"nested": {"path": "cast", "query": {"match_all": {}, "bool": {}}}}), "match_all"),
+        (query({"constant_score": {"filter": {"term": {"year": 1}, "bool": {}}}}), "term"),
+        ({"post_filter": {"dis_max": {"queries": [{"ids": {}, "bool": {}}]}}}, "ids"),
+    ],
+)
+def test_of_two_queries_in_one_object_the_first_is_named(fields, body, first):
+    fault = lint(body, fields)
+    assert fault is not None and fault.kind == "invalid"
+    assert fault.detail == f"[{first}] malformed query, expected [END_OBJECT] but found [FIELD_NAME]"

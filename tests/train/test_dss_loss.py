@@ -1,6 +1,7 @@
 """The DSS loss and its gradient equal a plain computation, in every modality and for both kinds of student."""
 
 import random
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -144,8 +145,11 @@ lengths = st.integers(1, 40)
     rows=st.lists(st.tuples(lengths, lengths, lengths, st.integers(0, 2)), min_size=1, max_size=6),
     micro_tokens=st.integers(1, 400),
     seed=st.integers(0, 1000),
+    block=st.sampled_from([1, 7, 16, 256]),
+    threads=st.integers(1, 4),
 )
-def test_packs_equal_separate_passes_for_any_lengths(prefixes, rows, micro_tokens, seed):
+def test_packs_equal_separate_passes_for_any_lengths(prefixes, rows, micro_tokens, seed, block, threads):
+    from thriftune.train import pack_attention, tree
     from thriftune.train.batches import Row
 
     chance = random.Random(seed)
@@ -165,7 +169,8 @@ def test_packs_equal_separate_passes_for_any_lengths(prefixes, rows, micro_token
             expected = expected + weight * each
     expected_gradient = gradient(student, expected)
     ours = torch.zeros(())
-    with packing(student):
+    cut = patch.object(pack_attention.torch, "get_num_threads", lambda: threads)  # into how many pieces queries are
+    with packing(student), patch.object(tree, "BLOCK", block), cut:
         for batch in micro_batches(made, micro_tokens):
             ours = ours + loss_of(student, batch, scale).total
     assert relative(gradient(student, ours), expected_gradient) <= 1e-5

@@ -7,6 +7,7 @@ before it is sent. A try whose fate is unknown stays entered: it may have been p
 import asyncio
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -101,14 +102,16 @@ class Client:
 
 def _server(settings: Settings, key: str) -> Any:
     try:
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, DefaultAioHttpClient
     except ImportError as error:
         raise MissingPackage("openai", "it asks live teachers") from error
-    return AsyncOpenAI(api_key=key, base_url=settings.base_url, timeout=settings.timeout_seconds, max_retries=0)
+    seconds = settings.timeout_seconds
+    return AsyncOpenAI(
+        api_key=key, base_url=settings.base_url, timeout=seconds, max_retries=0, http_client=DefaultAioHttpClient()
+    )
 
 
 async def _once(server: Any, request: dict[str, Any], patience_seconds: float) -> _Reply | _Fault:
-    import httpx2  # what the client of openai speaks with
     import openai
 
     try:
@@ -120,15 +123,30 @@ async def _once(server: Any, request: dict[str, Any], patience_seconds: float) -
         raise TeacherError(f"the teacher does not know the model {request['model']!r}: {error.message}") from error
     except openai.APIStatusError as error:
         return _status(error)
-    except (openai.APITimeoutError, TimeoutError):
-        return _Fault(Unanswered("no_response", "no answer within teacher.timeout_seconds"), paid=True)
-    except openai.APIConnectionError as error:
-        cause = error.__cause__
-        unsent = cause if isinstance(cause, httpx2.ConnectError) else None
-        return _Fault(Unanswered("no_response", "the connection broke"), paid=unsent is None, unreachable=unsent)
+    except (openai.APIConnectionError, TimeoutError) as error:
+        return _broken(error)
     except (openai.OpenAIError, ValueError) as error:  # half a body, another encoding, no JSON
         said = Unanswered("teacher_error", f"an answer that cannot be read: {type(error).__name__}")
         return _Fault(said, paid=True)
+
+
+def _broken(error: BaseException) -> _Fault:
+    """Tell a server that was never reached from an answer that was lost: openai's own errors mix them up."""
+    import aiohttp  # what the client of openai speaks with
+
+    causes = list(_causes(error))
+    unsent = next((cause for cause in causes if isinstance(cause, aiohttp.ClientConnectorError)), None)
+    if unsent:
+        return _Fault(Unanswered("no_response", "the connection broke"), unreachable=unsent)
+    late = any(isinstance(cause, TimeoutError) for cause in causes)  # aiohttp's are too
+    said = "no answer within teacher.timeout_seconds" if late else "the connection broke"
+    return _Fault(Unanswered("no_response", said), paid=True)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        error = error.__cause__
 
 
 def _status(error: Any) -> _Fault:

@@ -78,6 +78,7 @@ class Ledger:
         self._held: dict[str, Usage] = {}
         self._spent, self._answered = self._sum("answers")
         self._lost, self._losses = self._sum("lost")
+        self._keys = {key for (key,) in self._answers.execute("select key from answers")}
 
     @property
     def spent(self) -> Usage:
@@ -95,7 +96,9 @@ class Ledger:
         return self._losses, self._lost
 
     def known(self, key: str) -> str | None:
-        """Return the response to a request that was answered before."""
+        """Return the response to a request that was answered before. One that was not costs no wait for the disk."""
+        if key not in self._keys:
+            return None
         with self._lock:
             row = self._answers.execute("select response from answers where key = ?", (key,)).fetchone()
         return row[0] if row else None
@@ -121,6 +124,7 @@ class Ledger:
                 values = (key, _storable(response), *_pair(used))
                 database.execute("insert or replace into answers values (?, ?, ?, ?)", values)
                 database.execute("delete from in_flight where key = ?", (key,))
+            self._keys.add(key)
             self._spent += used
             self._answered += 1
             self._held.pop(key, None)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from thriftune.prompts import LABEL_MARKER, RATIONALE_MARKER, Prompt, Renderer
-from thriftune.train.tree import Layout, Part, visibility
+from thriftune.train.tree import Layout, Part, prefix_parts, visibility
 
 IGNORED = -100
 
@@ -145,7 +145,7 @@ def pack(rows: Sequence[Row], scale: Scale) -> Pack:
     ordered = sorted(enumerate(rows), key=lambda item: item[1].prefix)
     for prefix, group in groupby(ordered, key=lambda item: item[1].prefix):
         shared = slice(len(ids), len(ids) + len(prefix))
-        parts.append(Part(slice(0, 0), shared, visibility(0, len(prefix), 0, 0)))
+        parts += prefix_parts(shared)
         ids.extend(prefix)
         positions.extend(range(len(prefix)))
         for index, row in group:

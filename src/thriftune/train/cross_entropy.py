@@ -54,13 +54,13 @@ class _Chunked(torch.autograd.Function):
             log_total = scores.logsumexp(-1, keepdim=True)
             each[part] = (log_total - scores.gather(1, targets[part, None]))[:, 0]
             if need_hidden or need_table:
-                slope = scores.sub_(log_total).exp_()
-                slope.scatter_add_(1, targets[part, None], torch.full_like(log_total, -1.0))
-                slope = slope.mul_(weights[part, None]).to(dtype)
+                weight = weights[part, None].to(exact)
+                slope = scores.sub_(log_total - weight.log()).exp_()  # weight · softmax, one pass for both
+                slope = slope.scatter_add_(1, targets[part, None], -weight).to(dtype)
                 if to_hidden is not None:
                     to_hidden[part] = slope @ matrix
                 if to_table is not None:
-                    to_table += slope.T @ low[part]
+                    _add_product(to_table, slope.T, low[part])
         ctx.save_for_backward(to_hidden, to_table)
         ctx.mark_non_differentiable(each)
         return (each * weights).sum(), each
@@ -70,10 +70,18 @@ class _Chunked(torch.autograd.Function):
         to_hidden, to_table = ctx.saved_tensors
         scale = grads[0]
         return (
-            None if to_hidden is None else to_hidden * scale,
-            None if to_table is None else to_table * scale,
+            None if to_hidden is None else to_hidden.mul_(scale),  # nobody else holds them
+            None if to_table is None else to_table.mul_(scale),
             None,
             None,
             None,
             None,
         )
+
+
+def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
+    """Add `left @ right` in place, without another tensor of the table's size where the dtypes allow it."""
+    if total.dtype == left.dtype:
+        total.addmm_(left, right)
+    else:
+        total += left @ right

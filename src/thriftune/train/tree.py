@@ -25,15 +25,16 @@ from thriftune.errors import StudentError
 from thriftune.train.pack_attention import attend_parts
 
 NAME = "thriftune_tree"
+BLOCK = 256  # tokens of a prefix that attend at once
 
 
 @dataclass
 class Part:
-    """One row of a pack, or a prefix itself.
+    """One row of a pack, or a block of a prefix.
 
     Attributes:
-        prefix: the slice of the pack that the row sees whole (empty for a prefix).
-        row: the slice of the pack that is the row.
+        prefix: the slice of the pack that the row sees whole: its prefix, or what lies before the block.
+        row: the slice of the pack that is the row or the block.
         visible: bool `[row, prefix + row]`: which keys each token of the row sees.
     """
 
@@ -67,6 +68,19 @@ def visibility(prefix: int, question: int, label: int, rationale: int) -> torch.
     seen = torch.ones(row, row, dtype=torch.bool).tril()
     seen[question + label :, question : question + label] = False
     return torch.cat([torch.ones(row, prefix, dtype=torch.bool), seen], dim=1)
+
+
+def prefix_parts(prefix: slice) -> list[Part]:
+    """Return the parts of a prefix: it attends causally to itself, in blocks, each to those before it and to itself.
+
+    Of one block the half above the diagonal is computed for nothing, and kept for the backward.
+    """
+    parts = []
+    for start in range(prefix.start, prefix.stop, BLOCK):
+        block = slice(start, min(start + BLOCK, prefix.stop))
+        seen = visibility(start - prefix.start, block.stop - start, 0, 0)
+        parts.append(Part(slice(prefix.start, start), block, seen))
+    return parts
 
 
 def attend(

@@ -96,7 +96,7 @@ def test_a_table_without_rows_and_a_broken_view_do_no_harm(tmp_path):
     assert "CREATE TABLE a (" in judge.task.prompt(QUESTION).instructions and "a" in set(judge.task.texts())
     assert judge("SELECT z FROM b", "SELECT z FROM b").robust_match
     assert judge("SELECT z FROM b", "SELECT q FROM v").fault == "unmapped_field"
-    assert judge("SELECT z FROM b", "SELECT count(x) FROM endless").fault == "timeout"
+    assert judge("SELECT z FROM b", "SELECT count(x) FROM endless").fault == "limit:time"
     judge.task.close()
 
 

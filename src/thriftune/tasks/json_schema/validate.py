@@ -84,7 +84,7 @@ class Validator:
         code = process.wait()
         self.close()
         if code == -signal.SIGPROF:
-            return Fault("timeout", f"takes more than {self.seconds:g} seconds to validate")
+            return Fault("limit:time", f"takes more than {self.seconds:g} seconds to validate")
         if code in (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT):
             return Fault("limit:memory", "takes more memory to validate than there is")
         raise EngineError(f"the process that validates JSON ended with code {code}; what it printed stands above")

@@ -79,7 +79,7 @@ def parse(text: str) -> dict[str, Any] | Fault:
 
 def _over_a_limit(body: dict[str, Any]) -> Fault | None:
     clauses = 0
-    for spec in _dicts(body):
+    for spec in dicts_of(body):
         for key in spec:
             if key in _SCRIPTS:
                 return Fault("limit:script", f"[{key}] is not allowed: scripts are never run")
@@ -135,7 +135,7 @@ def families(body: dict[str, Any]) -> tuple[str, ...]:
     """Return the clause families of a body, for the tables that say where the errors are."""
     keys = set(_keys(body))
     query, aggs = body.get("query"), aggs_of(body)
-    inner = [spec for spec in _dicts(aggs) if "aggs" in spec or "aggregations" in spec] if aggs else []
+    inner = [spec for spec in dicts_of(aggs) if "aggs" in spec or "aggregations" in spec] if aggs else []
     tests = {
         "full text": keys
         & {"match", "match_phrase", "multi_match", "match_phrase_prefix", "query_string", "simple_query_string"},
@@ -194,18 +194,19 @@ def _named_in_aggs(aggs: Any) -> Iterator[tuple[str, str]]:
                 yield from _named(inner)
 
 
-def _dicts(value: Any) -> Iterator[dict[str, Any]]:
+def dicts_of(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in a value, itself first."""
     if isinstance(value, dict):
         yield value
         for item in value.values():
-            yield from _dicts(item)
+            yield from dicts_of(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _dicts(item)
+            yield from dicts_of(item)
 
 
 def _keys(value: Any) -> Iterator[str]:
-    for spec in _dicts(value):
+    for spec in dicts_of(value):
         yield from spec
 
 

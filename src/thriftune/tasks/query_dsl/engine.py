@@ -49,7 +49,7 @@ class Engine:
         self, url: str, auth: tuple[str, str] | None = None, timeout_seconds: float = 10.0, kind: str = "auto"
     ) -> None:
         self.url = url
-        self._auth = auth
+        self.auth = auth
         self._timeout = timeout_seconds
         self._kind = kind
 
@@ -58,11 +58,11 @@ class Engine:
         """What the server is."""
         if self._kind != "auto":
             return Server(self._kind, "")
-        return recognise(self.url, self._auth, self._timeout)
+        return recognise(self.url, self.auth, self._timeout)
 
     @cached_property
     def _client(self) -> Ask:
-        return CLIENTS[self.server.kind](self.url, self._auth)
+        return CLIENTS[self.server.kind](self.url, self.auth)
 
     def load(
         self, index: str, mapping: dict[str, Any], documents: Iterable[dict[str, Any]], strict: bool = True

@@ -148,7 +148,7 @@ class Database:
         return Result(len(cursor.description or ()), rows)
 
     def _timeout(self) -> Fault:
-        return Fault("timeout", f"no answer within {self._seconds:g} seconds")
+        return Fault("limit:time", f"no answer within {self._seconds:g} seconds")
 
     def _fault(self, error: BaseException) -> Fault:
         text = str(error)
