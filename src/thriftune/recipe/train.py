@@ -24,6 +24,7 @@ class Train(Section):
     `label_weight` is w in `w·label loss + (1 − w)·rationale loss` (Hsieh et al. 2023, equation 3).
     `alpha` is `4 × rank` unless set (Marsh et al. 2026). `micro_tokens` bounds the tokens of one forward pass.
     `max_minutes` is a budget: on a slow machine the schedule runs faster through its steps and ends with it.
+    `checkpointing` keeps only the layers' inputs for the backward and computes each layer twice: less memory, more time.
     `vocabulary: domain` restricts training's softmax to tokens the task can produce (causal students; see
     `train.vocabulary`).
     """
@@ -47,6 +48,7 @@ class Train(Section):
     batch: PositiveInt = 8
     micro_tokens: PositiveInt = 4096
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    checkpointing: bool = False
     vocabulary: Literal["full", "domain"] = "full"
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 5.0
     validations: Annotated[int, Field(ge=0)] = 4

@@ -97,6 +97,8 @@ def load_for_training(name: str, kind: str, train: Train) -> Student:
         model = _with_adapters(model, train, resolved)
     if train.modality == "qlora":
         keep_training_kernels(model)
+    if train.checkpointing:
+        _checkpoint_activations(model)
     return Student(model.to(device), load_tokenizer(name), resolved, device, precision)
 
 
@@ -229,6 +231,18 @@ def _with_adapters(model: Any, train: Train, kind: Kind) -> Any:
         return get_peft_model(model, config, autocast_adapter_dtype=True)
     except ValueError as error:
         raise StudentError(f"train.targets: {_first_line(error)}") from error
+
+
+def _checkpoint_activations(model: Any) -> None:
+    """Let every layer be computed a second time in the backward instead of keeping its activations.
+
+    Packs and frozen bases need nothing else: the non-reentrant form hands keywords (a pack's layout) and autocast on,
+    restores dropout's random numbers, and does not ask that a layer's input has a gradient.
+    """
+    try:
+        model.activation_checkpointing_enable({"use_reentrant": False})
+    except ValueError as error:
+        raise StudentError(f"train.checkpointing: {_first_line(error)} Leave it out for this student") from error
 
 
 def _first_line(error: Exception) -> str:

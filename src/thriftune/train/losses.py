@@ -16,7 +16,7 @@ from thriftune.train.tree import tree_attention
 
 
 def packing(student: Student) -> AbstractContextManager[None]:
-    """Return the context in which the student's loss is computed."""
+    """Return the context in which the student's loss is computed, and its backward (checkpointing computes again)."""
     return tree_attention(student.model) if student.kind == "causal" else nullcontext()
 
 
