@@ -22,6 +22,7 @@ class Student:
     """A model with its tokenizer. `model` is a Hugging Face or PEFT model on `device`.
 
     `candidates` are the tokens that the softmax of training runs over (int64, ascending); None for all.
+    `seq2seq_task` says where a seq2seq student is told its task: see `recipe.Train`.
     """
 
     model: Any
@@ -30,6 +31,7 @@ class Student:
     device: torch.device
     precision: Literal["fp32", "bf16"]
     candidates: torch.Tensor | None = None
+    seq2seq_task: Literal["encoder", "decoder"] = "encoder"
     prefix_caches: dict[tuple[int, ...], Any] = field(default_factory=dict)
 
     @cached_property
@@ -99,7 +101,9 @@ def load_for_training(name: str, kind: str, train: Train) -> Student:
         keep_training_kernels(model)
     if train.checkpointing:
         _checkpoint_activations(model)
-    return Student(model.to(device), load_tokenizer(name), resolved, device, precision)
+    student = Student(model.to(device), load_tokenizer(name), resolved, device, precision)
+    student.seq2seq_task = train.seq2seq_task
+    return student
 
 
 def load_for_generation(name: str, kind: str, precision: str = "auto") -> Student:

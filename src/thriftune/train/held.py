@@ -22,7 +22,7 @@ class Held(TorchDispatchMode):
     """
 
     def __init__(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._now = dict.fromkeys(KINDS, 0)
         self._kind: dict[int, str] = {}
         self.peak: dict[str, int] = dict(self._now)
@@ -45,7 +45,7 @@ class Held(TorchDispatchMode):
     def __exit__(self, *error: Any) -> None:
         for hook in self._hooks:
             hook.remove()
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
 
     def _follow(self, tensor: Any, kind: str) -> None:
         if not isinstance(tensor, torch.Tensor) or tensor.device.type == "meta":
