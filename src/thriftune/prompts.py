@@ -59,8 +59,8 @@ class Renderer:
         return self._ids(marker)
 
     def source(self, marker: str, prompt: Prompt) -> tuple[int, ...]:
-        """Return the encoder's ids for a seq2seq student."""
-        text = f"{marker.strip()} {prompt.instructions}\nQuestion: {prompt.question}"
+        """Return the encoder's ids for a seq2seq student; no marker where the decoder is told the task."""
+        text = f"{marker.strip()} {prompt.instructions}\nQuestion: {prompt.question}".lstrip()
         return (*self._ids(text), self.tokenizer.eos_token_id)
 
     def target(self, text: str) -> tuple[int, ...]:

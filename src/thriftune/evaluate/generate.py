@@ -70,8 +70,10 @@ def _batches(student: Student, prompts: Sequence[Prompt], size: int) -> Iterator
 def _generate(student: Student, prompts: list[Prompt], marker: str, max_new_tokens: int) -> list[list[int]]:
     renderer = student.renderer
     if student.kind == "seq2seq":
-        rows = [list(renderer.source(marker, prompt)) for prompt in prompts]
-        return _plainly(student, rows, max_new_tokens, start=1)
+        in_decoder = student.seq2seq_task == "decoder"
+        rows = [list(renderer.source("" if in_decoder else marker, prompt)) for prompt in prompts]
+        given = [student.model.config.decoder_start_token_id, *(renderer.marker(marker) if in_decoder else ())]
+        return _plainly(student, rows, max_new_tokens, len(given), given)
     pieces = [renderer.pieces(prompt) for prompt in prompts]
     rows = [[*piece.question, *renderer.marker(marker)] for piece in pieces]
     if not _covered(student.model):
@@ -91,11 +93,18 @@ def _covered(model: Any) -> bool:
     return True
 
 
-def _plainly(student: Student, rows: list[list[int]], max_new_tokens: int, start: int) -> list[list[int]]:
-    """Generate with transformers alone: seq2seq students, and causal ones whose prefix cannot be shared."""
+def _plainly(
+    student: Student, rows: list[list[int]], max_new_tokens: int, start: int, given: list[int] | None = None
+) -> list[list[int]]:
+    """Generate with transformers alone: seq2seq students, and causal ones whose prefix cannot be shared.
+
+    Args:
+        start: where in the output the answer begins. given: what the decoder of a seq2seq student begins with.
+    """
     width, pad = max(map(len, rows)), student.tokenizer.pad_token_id
     ids = [[*[pad] * (width - len(row)), *row] for row in rows]
     mask = [[*[0] * (width - len(row)), *[1] * len(row)] for row in rows]
+    begun = {"decoder_input_ids": torch.tensor([given] * len(rows), device=student.device)} if given else {}
     output = student.model.generate(
         input_ids=torch.tensor(ids, device=student.device),
         attention_mask=torch.tensor(mask, device=student.device),
@@ -104,6 +113,7 @@ def _plainly(student: Student, rows: list[list[int]], max_new_tokens: int, start
         num_beams=1,
         pad_token_id=pad,
         eos_token_id=student.tokenizer.eos_token_id,
+        **begun,
     )
     return [_until(row, student.tokenizer.eos_token_id) for row in output[:, start:].tolist()]
 

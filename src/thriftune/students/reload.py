@@ -33,7 +33,9 @@ def load_tuned(folder: Path, recipe: Recipe) -> Student:
     if not (folder / ADAPTER).exists():
         if not (folder / "config.json").exists():
             raise StudentError(f"{folder} holds no model; train first: thriftune train RECIPE")
-        return load_for_generation(str(folder), recipe.student.kind, recipe.train.precision)
+        student = load_for_generation(str(folder), recipe.student.kind, recipe.train.precision)
+        student.seq2seq_task = recipe.train.seq2seq_task
+        return student
     from peft import PeftModel
 
     name, train = recipe.student.model, recipe.train
@@ -46,4 +48,6 @@ def load_tuned(folder: Path, recipe: Recipe) -> Student:
         base = base.dequantize().to(torch.float32)
     model = PeftModel.from_pretrained(base, str(folder)).merge_and_unload()
     model = model.to(device=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
-    return for_generation(model, load_tokenizer(str(folder)), kind, device)
+    student = for_generation(model, load_tokenizer(str(folder)), kind, device)
+    student.seq2seq_task = train.seq2seq_task
+    return student
