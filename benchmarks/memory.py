@@ -67,7 +67,9 @@ def fill(seconds: float) -> None:
             if key in done or time.monotonic() - started > seconds:
                 continue
             row = dict(zip(("student", "modality", "tokens", "checkpointing"), key, strict=True))
-            row |= predicted(student, modality, examples, checkpointing) | in_a_process(student, modality, examples, key)
+            row |= predicted(student, modality, examples, checkpointing) | in_a_process(
+                student, modality, examples, key
+            )
             found.append(row)
             RESULT.write_text(json.dumps({"rows": found, "machine": machine()}, indent=1) + "\n")
             print(json.dumps(row), flush=True)
@@ -82,7 +84,7 @@ def in_a_process(student: str, modality: str, examples: int, key: Key) -> dict[s
 
 
 def rows_of(student: str, examples: int) -> list[Any]:
-    """Random token ids: a prefix of 300, questions of 30, labels of 60 and rationales of 90, each a little different."""
+    """Random token ids: a prefix of 300, questions of 30, labels of 60, rationales of 90, each a little other."""
     from thriftune.train.batches import Row
 
     chance = random.Random(0)
@@ -104,10 +106,10 @@ def tokens_of(rows: list[Any]) -> int:
     return sum(len(prefix) for prefix in {row.prefix for row in rows}) + sum(row.tokens for row in rows)
 
 
-def settings_of(modality: str) -> Any:
+def settings_of(modality: str, checkpointing: bool) -> Any:
     from thriftune.recipe import Train
 
-    return Train(modality=modality, precision="fp32", rank=16, batch=16)
+    return Train(modality=modality, precision="fp32", rank=16, batch=16, checkpointing=checkpointing)
 
 
 def config_of(student: str) -> Any:
@@ -122,7 +124,7 @@ def predicted(student: str, modality: str, examples: int, checkpointing: bool) -
     from thriftune.plan.simulate import Case, peak_of
 
     rows, started = rows_of(student, examples), time.monotonic()
-    case = Case(settings_of(modality), [rows[:1], rows], "fp32", checkpointing)
+    case = Case(settings_of(modality, checkpointing), [rows[:1], rows], "fp32")
     peak = peak_of(config_of(student), case)
     kinds = {kind: size for kind, size in peak.bytes.items() if size}
     seconds = round(time.monotonic() - started, 2)
@@ -139,7 +141,7 @@ def measured(student: str, modality: str, examples: int, checkpointing: bool) ->
     from thriftune.train.memory import keep_memory, peak_bytes, reset_peak
 
     keep_memory()
-    device, settings, rows = torch.device("cpu"), settings_of(modality), rows_of(student, examples)
+    device, settings, rows = torch.device("cpu"), settings_of(modality, checkpointing), rows_of(student, examples)
     with tempfile.TemporaryDirectory() as folder:
         name = _random_t5(Path(folder)) if student == "t5-small-shaped" else student
         gc.collect()
@@ -147,8 +149,6 @@ def measured(student: str, modality: str, examples: int, checkpointing: bool) ->
         baseline = peak_bytes(device) or 0
         loaded = load_for_training(name, "auto", settings)
     loading = (peak_bytes(device) or 0) - baseline
-    if checkpointing:
-        loaded.model.activation_checkpointing_enable({"use_reentrant": False})
     gc.collect()
     reset_peak(device)
     started = time.monotonic()

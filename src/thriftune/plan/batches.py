@@ -11,7 +11,7 @@ from thriftune.recipe import Plan, Train
 from thriftune.records import Lesson
 from thriftune.students.load import load_tokenizer
 from thriftune.tasks.base import Task
-from thriftune.train.batches import Row, make_row, micro_batches
+from thriftune.train.batches import Row, make_row, micro_batches, size_of
 from thriftune.train.loop import epoch_batches
 
 _EPOCHS = 3  # batches are shuffled anew each epoch; more of them find hardly heavier ones
@@ -32,12 +32,22 @@ def rows_of_lessons(name: str, config: Any, train: Train, task: Task, lessons: S
     try:
         tokenizer, said = load_tokenizer(name), f"{len(lessons)} lessons"
     except StudentError:
-        tokenizer, said = None, f"{len(lessons)} lessons, three characters a token (the student's tokenizer is not here)"
+        tokenizer, said = (
+            None,
+            f"{len(lessons)} lessons, three characters a token (the student's tokenizer is not here)",
+        )
     renderer, kind = Renderer(tokenizer or _ThreeCharacters()), kind_of_config(config)
     rationale = train.objective == "dss"
     made = [
-        make_row(renderer, task.prompt(one.question), one.label, (one.rationale or None) if rationale else None, kind)
-        for one in lessons
+        make_row(
+            renderer,
+            task.prompt(lesson.question),
+            lesson.label,
+            (lesson.rationale or None) if rationale else None,
+            kind,
+            train.seq2seq_task,
+        )
+        for lesson in lessons
     ]
     return Rows(made, said, tokenizer)
 
@@ -47,7 +57,8 @@ def rows_of_lengths(config: Any, plan: Plan, train: Train) -> Rows:
     prefix, question = (1,) * plan.prefix_tokens, (1,) * plan.question_tokens
     label, rationale = (1,) * plan.label_tokens, (1,) * (plan.rationale_tokens if train.objective == "dss" else 0)
     if kind_of_config(config) == "seq2seq":
-        row = Row((), prefix + question, label, rationale, why=prefix + question if rationale else ())
+        why = prefix + question if rationale and train.seq2seq_task == "encoder" else ()
+        row = Row((), prefix + question, label, rationale, why=why)
     else:
         row = Row(prefix, question, label, rationale, 1, 1)
     lengths = f"{len(prefix)} + {len(question)} → {len(label)} and {len(rationale)} tokens"
@@ -60,10 +71,10 @@ def heaviest(config: Any, rows: Sequence[Row], train: Train, micro_tokens: int) 
     Behind another, because gradients are held from the first micro-batch of an effective batch on.
     """
     heavy: tuple[float, list[Row]] = (0.0, [])
-    several = False
+    several, padded = False, kind_of_config(config) == "seq2seq"
     for epoch in range(min(train.epochs, _EPOCHS)):
         for batch in epoch_batches(rows, train, epoch):
-            micros = list(micro_batches(batch, micro_tokens))
+            micros = list(micro_batches(batch, micro_tokens, padded))
             several = several or len(micros) > 1
             heavy = max([heavy, *((weight_of(config, micro), micro) for micro in micros)], key=lambda item: item[0])
     return [heavy[1][:1], heavy[1]] if several else [heavy[1]]
@@ -88,7 +99,7 @@ def weight_of(config: Any, rows: Sequence[Row]) -> float:
 
 def smaller(rows: Sequence[Row], micro_tokens: int) -> list[int]:
     """Return smaller bounds to try, each half of the one before, down to one row a micro-batch."""
-    largest = max(len(row.prefix) + row.tokens for row in rows)
+    largest = max(size_of([row], padded=not row.prefix) for row in rows)
     found = []
     while micro_tokens > largest:
         micro_tokens = max(largest, micro_tokens // 2)
@@ -103,5 +114,3 @@ class _ThreeCharacters:
 
     def __call__(self, text: str, add_special_tokens: bool = False) -> dict[str, list[int]]:
         return {"input_ids": [1] * -(-len(text) // 3)}
-
-

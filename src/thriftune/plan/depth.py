@@ -1,12 +1,12 @@
 """From two shallow students to a deep one: what every layer adds is added for the layers that were not run.
 
-Bytes alive grow by the same amount with each layer run, so the peak of each *moment* (behind the first layer, behind the
-last, in the optimizer, …) is a straight line over the depth; the peak of all is the highest of the lines. It need not
-be at the same moment in a shallow and in a deep student, so peaks alone must not be extrapolated.
+Bytes alive grow by the same amount with each layer run, so the peak of each *moment* (behind the first layer, behind
+the last, in the optimizer, …) is a straight line over the depth; the peak of all is the highest of the lines. It need
+not be at the same moment in a shallow and in a deep student, so peaks alone must not be extrapolated.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from thriftune.plan.meter import Segment
 
@@ -14,9 +14,9 @@ SHALLOW = (3, 4)  # layers; with three the second from the front and the second 
 _LAYER = re.compile(r"(\d+)/(\d+)")
 
 
-def extrapolated(first: Iterable[Segment], second: Iterable[Segment], depth: int) -> Segment:
-    """Return the peak of a student of `depth` layers from the segments of students of `SHALLOW` layers."""
-    near, far = _moments(first), _moments(second)
+def extrapolated(shallow: Sequence[Iterable[Segment]], depth: int) -> Segment:
+    """Return the peak of a student of `depth` layers from the segments of two students, of `SHALLOW` layers."""
+    near, far = map(_moments, shallow)
     steps = (depth - SHALLOW[0]) / (SHALLOW[1] - SHALLOW[0])
     lines = [_line(name, near[name], far[name], steps) for name in near.keys() & far.keys()]
     return max(lines, key=lambda segment: segment.total)

@@ -12,7 +12,7 @@ from transformers import masking_utils
 
 from thriftune.plan.values import Values
 from thriftune.recipe import Train
-from thriftune.students.load import Kind, Student, keep_training_kernels, nf4, with_adapters
+from thriftune.students.load import Kind, Student, checkpoint_activations, keep_training_kernels, nf4, with_adapters
 from thriftune.train import tree
 from thriftune.train.loss import unwrapped
 
@@ -23,7 +23,7 @@ _DEPTHS = {"causal": ("num_hidden_layers",), "seq2seq": ("num_layers", "num_deco
 def without_values(model: Any, kernels: Literal["cpu", "cuda"] = "cpu") -> Iterator[None]:
     """Let all tensors made inside the block be fake, but for the values of integers; so are a meta model's.
 
-    Fake tensors are on the CPU. With the kernels of a GPU a pack attends row by row and keeps no weights, as it does there.
+    Fake tensors are on the CPU. With a GPU's kernels a pack attends row by row and keeps no weights, as it does there.
     """
     # transformers leaves a mask away that hides nothing, but not where it sees fake tensors, which have no values
     by_value = _replaced(masking_utils, "is_tracing", lambda tensor=None: False)
@@ -73,7 +73,7 @@ def with_depth(config: Any, layers: int) -> Any:
     return config
 
 
-def make_student(config: Any, train: Train, precision: Literal["fp32", "bf16"], checkpointing: bool) -> Student:
+def make_student(config: Any, train: Train, precision: Literal["fp32", "bf16"]) -> Student:
     """Return a student to train, as `load_for_training` does, whose tensors are on the device `meta`.
 
     Raises:
@@ -91,10 +91,12 @@ def make_student(config: Any, train: Train, precision: Literal["fp32", "bf16"], 
             model = with_adapters(model, train, kind)
     if train.modality == "qlora":
         keep_training_kernels(model)
-    if checkpointing:
-        model.activation_checkpointing_enable({"use_reentrant": False})
+    if train.checkpointing:
+        checkpoint_activations(model)
     pad = SimpleNamespace(pad_token_id=0)  # all that a loss asks of a tokenizer
-    return Student(model, pad, kind, torch.device("cpu"), precision)
+    student = Student(model, pad, kind, torch.device("cpu"), precision)
+    student.seq2seq_task = train.seq2seq_task
+    return student
 
 
 def layers_of(student: Student) -> dict[str, list[Any]]:
@@ -113,15 +115,16 @@ def first_of(student: Student) -> Any:
 
 def _quantise(model: Any, config: Any) -> None:
     """What transformers and bitsandbytes do while loading: NF4 in place of every matrix that they would convert."""
-    import bitsandbytes as bnb
+    from bitsandbytes.functional import quantize_4bit
+    from bitsandbytes.nn.modules import Linear4bit
     from transformers.quantizers.auto import AutoHfQuantizer
 
     quantizer = AutoHfQuantizer.from_config(config)
     shapes = {name: module.weight for name, module in model.named_modules() if type(module) is torch.nn.Linear}
     quantizer._process_model_before_weight_loading(model, device_map=None)
     for name, module in model.named_modules():
-        if isinstance(module, bnb.nn.Linear4bit):
-            packed, state = bnb.functional.quantize_4bit(
+        if isinstance(module, Linear4bit):
+            packed, state = quantize_4bit(
                 shapes.pop(name).detach(),
                 quant_type=config.bnb_4bit_quant_type,
                 compress_statistics=config.bnb_4bit_use_double_quant,

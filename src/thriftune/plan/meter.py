@@ -53,7 +53,7 @@ class Meter(TorchDispatchMode):
     """
 
     def __init__(self, widths: Iterable[int] = ()) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.widths = set(widths)
         self.phase = "temporaries"
         self.segments: list[Segment] = []

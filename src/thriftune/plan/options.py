@@ -1,4 +1,4 @@
-"""What could be trained in the memory there is: a row for each modality, and what could be turned where it does not fit."""
+"""What could be trained in the memory there is: each modality, and what could be turned where it does not fit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -59,10 +59,11 @@ class Asked:
 
     def option(self, modality: Literal["full", "lora", "qlora"], micro_tokens: int, checkpointing: bool) -> Option:
         """Simulate one way to train."""
-        train = self.train.model_copy(update={"modality": modality})
+        changes = {"modality": modality, "micro_tokens": micro_tokens, "checkpointing": checkpointing}
+        train = self.train.model_copy(update=changes)
         precision = self.device.precision(train.precision)
         micros = heaviest(self.config, self.rows, train, micro_tokens)
-        case = Case(train, micros, precision, checkpointing, self.candidates, self.device.kind)
+        case = Case(train, micros, precision, self.candidates, self.device.kind)
         try:
             peak = peak_of(self.config, case)
         except MissingPackage as error:
@@ -89,7 +90,9 @@ def _ways(asked: Asked, option: Option) -> Iterator[Option]:
     bounds = smaller(asked.rows, option.micro_tokens)
     for checkpointing in (option.checkpointing, True):
         if not option.missing and (bounds or checkpointing != option.checkpointing):
-            yield from _largest(lambda tokens, on=checkpointing: asked.option(option.modality, tokens, on), bounds, option)
+            yield from _largest(
+                lambda tokens, on=checkpointing: asked.option(option.modality, tokens, on), bounds, option
+            )
 
 
 def _largest(make: Callable[..., Option], bounds: list[int], option: Option) -> Iterator[Option]:

@@ -19,10 +19,9 @@ class Case:
     """What is simulated beside the model's config.
 
     Attributes:
-        train: the recipe's section; of it count modality, rank, targets, dropout, objective's weight, precision.
+        train: the recipe's section; of it count all that shapes the step: modality, rank, checkpointing, optimizer, …
         micros: the micro-batches of one effective batch; the token ids may be any.
         precision: of the products.
-        checkpointing: activations are computed again in the backward pass.
         candidates: tokens of the domain that the softmax runs over; None for the whole vocabulary.
         kernels: of the device to train on.
     """
@@ -30,7 +29,6 @@ class Case:
     train: Train
     micros: Sequence[list[Row]]
     precision: Literal["fp32", "bf16"]
-    checkpointing: bool = False
     candidates: int | None = None
     kernels: Literal["cpu", "cuda"] = "cpu"
 
@@ -48,11 +46,11 @@ def peak_of(config: Any, case: Case) -> Segment:
     if depth is None or depth <= max(SHALLOW):
         return _run(config, case).peak
     shallow = [_run(with_depth(config, layers), case).segments for layers in SHALLOW]
-    return extrapolated(*shallow, depth)
+    return extrapolated(shallow, depth)
 
 
 def _run(config: Any, case: Case) -> Meter:
-    student = make_student(config, case.train, case.precision, case.checkpointing)
+    student = make_student(config, case.train, case.precision)
     with without_values(student.model, case.kernels):
         if case.candidates is not None and student.kind == "causal":
             student.candidates = torch.arange(case.candidates)

@@ -1,4 +1,4 @@
-"""One optimizer step under the meter: the step of `train.loop`, on a real or a fake student."""
+"""One optimizer step under the meter: the step of training, on a real or a fake student."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -12,8 +12,10 @@ from thriftune.plan.meter import Meter
 from thriftune.recipe import Train
 from thriftune.students.load import Student
 from thriftune.train.batches import Row
-from thriftune.train.loop import make_optimizer, optimizer_step
 from thriftune.train.losses import packing
+from thriftune.train.optimizers import optimizer_of
+from thriftune.train.parallel import Computation
+from thriftune.train.step import step
 
 
 def metered(student: Student, micros: Sequence[list[Row]], settings: Train, warm_up: bool = False) -> Meter:
@@ -28,15 +30,16 @@ def metered(student: Student, micros: Sequence[list[Row]], settings: Train, warm
     meter = Meter(widths)
     meter.watch([*student.model.parameters(), *student.model.buffers()], "parameters")
     meter.watch(quantisation_of(student.model), "quantisation")
-    optimizer = make_optimizer(student, settings)
+    computation = Computation(student, settings)
+    optimizer = optimizer_of(student, settings)
     with packing(student), meter, _hooks(student, optimizer, meter):
         if warm_up:
-            optimizer_step(student, optimizer, [[micros[0][0]]], 0.0, settings)
+            step(computation, optimizer, micros[0][:1], [micros[0][:1]], 0.0, settings)
         else:
             _state(optimizer)
         meter.watch(_moments(optimizer), "optimizer")
         meter.restart()
-        optimizer_step(student, optimizer, list(micros), 0.0, settings)
+        step(computation, optimizer, [row for rows in micros for row in rows], list(micros), 0.0, settings)
         meter.mark("end")
     return meter
 

@@ -22,7 +22,7 @@ class Values(TorchDispatchMode):
     """Keeps the values of integers and booleans inside a block of `FakeTensorMode`, which is entered first."""
 
     def __init__(self, fake: FakeTensorMode) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._fake = fake
         self._known = WeakTensorKeyDictionary()
 

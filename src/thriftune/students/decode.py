@@ -113,7 +113,7 @@ def read_prefix(model: Any, prefix: Sequence[int]) -> list[tuple[torch.Tensor, t
     device, dtype = model.device, model.dtype
     cache = Cache([], len(prefix), torch.zeros(1, len(prefix), device=device, dtype=dtype))
     ids = torch.tensor([list(prefix)], device=device)
-    _forward(model, ids, torch.arange(len(prefix), device=device)[None], cache)
+    forward(model, ids, torch.arange(len(prefix), device=device)[None], cache)
     return [(keys[0], values[0]) for keys, values in cache.own]
 
 
@@ -142,7 +142,7 @@ def decode(
     answers: list[list[int]] = [[] for _ in rows]
     alive = list(range(len(rows)))
     for _ in range(max_new_tokens):
-        chosen = _forward(model, ids, positions, cache).argmax(-1)
+        chosen = forward(model, ids, positions, cache).argmax(-1)
         stay = [place for place, token in enumerate(chosen.tolist()) if token != end]
         for place in stay:
             answers[alive[place]].append(int(chosen[place]))
@@ -157,7 +157,7 @@ def decode(
     return answers
 
 
-def _forward(model: Any, ids: torch.Tensor, positions: torch.Tensor, cache: Cache) -> torch.Tensor:
+def forward(model: Any, ids: torch.Tensor, positions: torch.Tensor, cache: Cache) -> torch.Tensor:
     """Run the new tokens through the model; return the logits `[B, V]` behind the last."""
     with shared_prefix_attention(model):
         found = model.get_decoder()(input_ids=ids, position_ids=positions, use_cache=False, cache=cache)

@@ -100,7 +100,7 @@ def load_for_training(name: str, kind: str, train: Train) -> Student:
     if train.modality == "qlora":
         keep_training_kernels(model)
     if train.checkpointing:
-        _checkpoint_activations(model)
+        checkpoint_activations(model)
     student = Student(model.to(device), load_tokenizer(name), resolved, device, precision)
     student.seq2seq_task = train.seq2seq_task
     return student
@@ -247,11 +247,14 @@ def with_adapters(model: Any, train: Train, kind: Kind) -> Any:
         raise StudentError(f"train.targets: {_first_line(error)}") from error
 
 
-def _checkpoint_activations(model: Any) -> None:
+def checkpoint_activations(model: Any) -> None:
     """Let every layer be computed a second time in the backward instead of keeping its activations.
 
     Packs and frozen bases need nothing else: the non-reentrant form hands keywords (a pack's layout) and autocast on,
     restores dropout's random numbers, and does not ask that a layer's input has a gradient.
+
+    Raises:
+        StudentError: the model cannot do so.
     """
     try:
         model.activation_checkpointing_enable({"use_reentrant": False})

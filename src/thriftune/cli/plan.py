@@ -1,0 +1,36 @@
+"""The commands `plan` and `doctor`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thriftune.cli.app import Json, Out, Overrides, RecipeFile, app
+
+
+@app.command()
+def plan(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    out: Out = None,
+    as_json: Json = False,
+    memory: Annotated[
+        str | None, typer.Option("--memory", help="As if there were so much, such as 16GB. Default: what is free here.")
+    ] = None,
+    gpu: Annotated[
+        str | None, typer.Option("--gpu", help="As if on this GPU: t4, l4, a10, 4090, a100, h100, …")
+    ] = None,
+) -> None:
+    """Say what fits into which memory before anything is loaded: full, LoRA and QLoRA side by side, and which to take.
+
+    Example: thriftune plan recipes/films-demo.yaml --gpu t4
+    """
+    from thriftune.recipe import load
+    from thriftune.road import plan as planned
+
+    loaded = load(recipe, overrides)
+    made = planned(loaded, out or Path("runs") / loaded.name, gpu, memory)
+    from thriftune.plan.text import data, table
+
+    print(json.dumps(data(made), indent=2) if as_json else table(made))
