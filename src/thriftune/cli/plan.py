@@ -34,3 +34,31 @@ def plan(
     from thriftune.plan.text import data, table
 
     print(json.dumps(data(made), indent=2) if as_json else table(made))
+
+
+@app.command()
+def doctor(
+    recipe: Annotated[
+        Path | None, typer.Argument(help="A recipe, to look at what it needs.", metavar="[RECIPE]")
+    ] = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Say what this machine has, what is missing, and the command that mends it. Ends with 1 where something needed is.
+
+    Example: thriftune doctor recipes/films-demo.yaml
+    """
+    from dataclasses import asdict
+
+    from thriftune.plan.doctor import examine
+    from thriftune.recipe import load
+
+    checks = list(examine(load(recipe, overrides) if recipe else None))
+    if as_json:
+        print(json.dumps([asdict(check) for check in checks], indent=2))
+    else:
+        for check in checks:
+            mend = f"\n{'':21}mend: {check.mend}" if check.mend else ""
+            print(f"{check.name:<14} {check.status:<8} {check.found}{mend}")
+    if any(check.needed and check.status != "ok" for check in checks):
+        raise typer.Exit(1)

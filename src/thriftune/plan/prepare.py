@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from thriftune.errors import InputError
 from thriftune.plan.batches import Rows, rows_of_lengths, rows_of_lessons
 from thriftune.plan.devices import Device, gpu, this_machine
 from thriftune.recipe import Recipe
@@ -24,13 +25,20 @@ def device_for(recipe: Recipe, name: str | None = None, memory: str | None = Non
     """Return the device that is asked for: a GPU of the table, so much memory, or this machine.
 
     Raises:
-        InputError: the GPU is not known, or how much is free.
+        InputError: the GPU is not known, the size is none, or how much is free is not known.
     """
     if name:
         found = gpu(name)
-        return found if memory is None else Device(found.name, parse_size(memory), "cuda", found.bf16, found.fixed)
+        return found if memory is None else Device(found.name, _bytes(memory), "cuda", found.bf16, found.fixed)
     wanted = memory or recipe.plan.memory
-    return this_machine(parse_size(wanted) if wanted else None)
+    return this_machine(_bytes(wanted) if wanted else None)
+
+
+def _bytes(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise InputError(f"--memory: {error}") from error
 
 
 def rows_for(recipe: Recipe, config: Any, folder: Path, task: Callable[[], Task]) -> Rows:
