@@ -16,7 +16,7 @@ from thriftune.errors import RecipeError, RunError
 from thriftune.progress import Progress
 from thriftune.recipe import FILES, Recipe
 from thriftune.records import Lesson, dump_section
-from thriftune.runs import Run, content_id, file_id, read_records
+from thriftune.runs import Run, content_id, file_id, read_records, write_text
 from thriftune.tasks.base import Task
 from thriftune.tasks.build import build
 from thriftune.version import VERSION
@@ -246,6 +246,33 @@ def plan(recipe: Recipe, folder: Path, gpu: str | None = None, memory: str | Non
     with closing(_Lazy(recipe)) as task:
         rows = rows_for(recipe, config, folder, task)
         return make_plan(recipe, config, rows, device, candidates_for(recipe, rows, task))
+
+
+def pilot(recipe: Recipe, folder: Path, minutes: float) -> "tuple[Plan, list[dict[str, Any]], str]":
+    """Teach, make the dataset, plan, and train each modality that fits for some minutes; return plan, trials and page.
+
+    Writes `pilot.jsonl` and `pilot.md` into the run folder.
+
+    Raises:
+        UserError: as `travel`.
+    """
+    from thriftune.plan.configs import config_of
+    from thriftune.plan.make import make_plan
+    from thriftune.plan.page import page
+    from thriftune.plan.pilot import pilot as tried
+    from thriftune.plan.prepare import candidates_for, device_for, rows_for
+
+    run, progress = Run(folder), Progress("pilot")
+    with run.alone():
+        _stages(run, recipe, ("teach", "dataset"))
+        device, config = device_for(recipe), config_of(recipe.student.model)
+        with closing(_Lazy(recipe)) as task:
+            rows = rows_for(recipe, config, folder, task)
+            plan = make_plan(recipe, config, rows, device, candidates_for(recipe, rows, task))
+            trials = tried(run, recipe, task(), plan, minutes, progress)
+        text = page(plan, trials, recipe, len(rows.rows))
+        write_text(run.path("pilot.md"), text)
+    return plan, trials, text
 
 
 def _evaluate(run: Run, recipe: Recipe, task: _Lazy) -> None:

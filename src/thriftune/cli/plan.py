@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from thriftune.cli.app import Json, Out, Overrides, RecipeFile, app
+from thriftune.errors import RecipeError
 
 
 @app.command()
@@ -21,19 +22,32 @@ def plan(
     gpu: Annotated[
         str | None, typer.Option("--gpu", help="As if on this GPU: t4, l4, a10, 4090, a100, h100, …")
     ] = None,
+    pilot: Annotated[
+        bool,
+        typer.Option("--pilot", help="Train each modality that fits for some minutes; say what the whole takes."),
+    ] = False,
+    minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="With --pilot: for each modality.")] = 2.0,
 ) -> None:
     """Say what fits into which memory before anything is loaded: full, LoRA and QLoRA side by side, and which to take.
 
     Example: thriftune plan recipes/films-demo.yaml --gpu t4
     """
     from thriftune.recipe import load
+    from thriftune.road import pilot as tried
     from thriftune.road import plan as planned
 
     loaded = load(recipe, overrides)
-    made = planned(loaded, out or Path("runs") / loaded.name, gpu, memory)
+    folder = out or Path("runs") / loaded.name
+    if pilot and (gpu or memory):
+        raise RecipeError("--pilot trains on this machine: leave out --gpu and --memory, or set plan.memory=16GB")
     from thriftune.plan.text import data, table
 
-    print(json.dumps(data(made), indent=2) if as_json else table(made))
+    if pilot:
+        made, trials, text = tried(loaded, folder, minutes)
+        print(json.dumps({**data(made), "trials": trials}, indent=2) if as_json else f"{table(made)}\n\n{text}")
+    else:
+        made = planned(loaded, folder, gpu, memory)
+        print(json.dumps(data(made), indent=2) if as_json else table(made))
 
 
 @app.command()
