@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 _RESAMPLES = 1000
 _TARGETS = (2, 4, 8)
+_FLAT = 0.01  # an exponent that would need 2^100 times the lessons to halve the loss
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ def fitted(points: Sequence[tuple[int, Sequence[float]]], lessons: int) -> Curve
     wanted = [lessons, *(factor * lessons for factor in _TARGETS)]
     losses = {count: _told([math.exp(a - b * math.log(count)) for a, b in lines]) for count in wanted}
     exponent = _told([b for _, b in lines])
-    halving = (
-        _told([largest * 2 ** (1 / b) if b > 0.01 else math.inf for _, b in lines]) if exponent.low > 0.01 else None
-    )
+    if exponent.low <= _FLAT:
+        return Curve(whole, exponent, losses, None)
+    halving = _told([largest * 2 ** (1 / b) if b > _FLAT else math.inf for _, b in lines])
     return Curve(whole, exponent, losses, halving)
 
 

@@ -50,7 +50,7 @@ def page(plan: Plan, trials: Sequence[dict[str, Any]], recipe: Recipe, lessons: 
     best = min(rows, key=lambda row: row.trial["label_loss"])
     parts = [
         f"# Pilot: {recipe.name}",
-        f"{plan.student} on {plan.device.name}; {lessons} lessons, {best.trial['minutes']:g} minutes for each modality.",
+        f"{plan.student} on {plan.device.name}; {lessons} lessons, {best.trial['minutes']:g} minutes a modality.",
         _table(rows),
         f"Recommended: **{_recommended(best)}**. {_why(best, rows)}",
         *_memory(rows),
@@ -61,7 +61,7 @@ def page(plan: Plan, trials: Sequence[dict[str, Any]], recipe: Recipe, lessons: 
 
 def _table(rows: Sequence[Rated]) -> str:
     lines = [
-        "| | modality | label loss after the pilot | seconds an example | whole training | cost | needs | Pareto-optimal |",
+        "| | modality | label loss | seconds an example | whole training | cost | needs | Pareto-optimal |",
         "|---|---|---|---|---|---|---|---|",
     ]
     lowest = min(row.trial["label_loss"] for row in rows)
