@@ -8,7 +8,8 @@ from thriftune.errors import DoesNotFit, RecipeError
 from thriftune.plan.batches import Rows
 from thriftune.plan.devices import Device
 from thriftune.plan.guard import changes_that_fit, fitting, planned
-from thriftune.plan.make import asked_for, make_plan
+from thriftune.plan.make import make_plan
+from thriftune.plan.options import Asked
 from thriftune.plan.text import data, table
 from thriftune.recipe import Recipe, load
 from thriftune.runs import Run
@@ -26,7 +27,7 @@ def device(size):
 
 
 def needs(recipe, config, rows, micro_tokens=None):
-    asked = asked_for(recipe, config, rows, device(1), None)
+    asked = Asked(config, rows.rows, recipe.train, device(1), None)
     return asked.option(
         recipe.train.modality, micro_tokens or recipe.train.micro_tokens, recipe.train.checkpointing
     ).bytes
@@ -38,27 +39,27 @@ def rows(make_rows):
 
 
 def test_what_fits_is_trained_as_it_is_asked(wide, rows):
-    asked = asked_for(recipe(), wide, rows, device(10**12), None)
+    asked = Asked(wide, rows.rows, recipe().train, device(10**12), None)
     assert fitting(asked).micro_tokens == 2048
 
 
 def test_smaller_micro_batches_are_taken_where_only_they_fit(wide, rows):
     whole, least = needs(recipe(), wide, rows), needs(recipe(), wide, rows, 1)
     assert least < whole
-    found = fitting(asked_for(recipe(), wide, rows, device((whole + least) // 2), None))
+    found = fitting(Asked(wide, rows.rows, recipe().train, device((whole + least) // 2), None))
     assert found.fits and found.micro_tokens < 2048
 
 
 def test_where_nothing_helps_two_changes_are_named_and_each_fits(wide, rows):
     least = needs(recipe(), wide, rows, 1)
     there = device(int(least * 0.55))
-    assert fitting(asked_for(recipe(), wide, rows, there, None)) is None
+    assert fitting(Asked(wide, rows.rows, recipe().train, there, None)) is None
     changes = changes_that_fit(recipe(), wide, rows, there, None)
     assert len(changes) == 2
     for keys, _ in changes:
         changed = recipe(**{k.removeprefix("train."): v == "true" if v in ("true", "false") else v
                             for k, v in (key.split("=") for key in keys)})  # fmt: skip
-        assert fitting(asked_for(changed, wide, rows, there, None)) is not None, keys
+        assert fitting(Asked(wide, rows.rows, changed.train, there, None)) is not None, keys
 
 
 def test_the_table_says_what_fits_and_why(wide, rows):

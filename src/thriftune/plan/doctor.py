@@ -46,7 +46,9 @@ def examine(recipe: Recipe | None = None) -> Iterator[Check]:
     Nothing is trained and nothing asked that costs. Only the embedded engine is started, and ended.
     """
     yield Check("python", "ok", f"{platform.python_version()}, torch {torch.__version__}")
-    yield from _device()
+    yield _caught("device", _device, needed=True)
+    yield _caught("memory", lambda: f"{size(this_machine().bytes)} free", needed=True)
+    yield _caught("precision", _precision, needed=True)
     yield _disk(Path.cwd())
     for extra, (module, purpose) in _EXTRAS.items():
         yield _extra(extra, module, purpose, recipe)
@@ -57,14 +59,14 @@ def examine(recipe: Recipe | None = None) -> Iterator[Check]:
         yield _teacher(recipe.teacher)
 
 
-def _device() -> Iterator[Check]:
+def _device() -> str:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     device = this_machine()
-    cores = f"{len(os.sched_getaffinity(0))} cores" if hasattr(os, "sched_getaffinity") else f"{os.cpu_count()} cores"
-    kind = device.name if device.kind == "cuda" else f"no GPU, {cores}"
-    yield Check("device", "ok", kind)
-    yield Check("memory", "ok", f"{size(device.bytes)} free")
-    native = "bf16 and fp32" if device.bf16 else "fp32; no native bf16, so train.precision: auto is fp32"
-    yield Check("precision", "ok", native)
+    return device.name if device.kind == "cuda" else f"no GPU, {cores} cores"
+
+
+def _precision() -> str:
+    return "bf16 and fp32" if this_machine().bf16 else "fp32; no native bf16, so train.precision: auto is fp32"
 
 
 def _disk(folder: Path) -> Check:

@@ -1,6 +1,7 @@
 """Peak bytes of the evaluation: the student is loaded back, merged, and answers a batch of questions."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -8,19 +9,30 @@ import torch
 from thriftune.plan.depth import SHALLOW, extrapolated
 from thriftune.plan.fake import depth_of, kind_of_config, with_depth, without_values
 from thriftune.plan.meter import Meter
-from thriftune.recipe import Evaluate, Train
+from thriftune.recipe import Evaluate
 from thriftune.students.decode import Cache, forward, read_prefix
 from thriftune.train.batches import Row
 
 
-def evaluation_bytes(
-    config: Any, train: Train, evaluate: Evaluate, rows: Sequence[Row], precision: str, kernels: Literal["cpu", "cuda"]
-) -> int:
-    """Return the peak bytes of tensors while the tuned student is loaded and while it answers.
+@dataclass(frozen=True)
+class Evaluation:
+    """Peak bytes of tensors: `answering` a batch of questions, and the whole student in `fp32`, as adapters are merged."""
 
-    Adapters are merged into the base in fp32: QLoRA's base is unpacked on the device, so its evaluation can ask for
-    more than its training. LoRA's base is in main memory until it is merged and narrowed.
-    """
+    answering: int
+    fp32: int
+
+    def bytes(self, modality: str, kind: Literal["cpu", "cuda"]) -> int:
+        """Return the peak on a device while the tuned student is loaded and while it answers.
+
+        QLoRA's base is unpacked on the device, so its evaluation can ask for more than its training. LoRA's base is in
+        main memory until it is merged and narrowed.
+        """
+        on_device = modality == "qlora" or (modality == "lora" and kind == "cpu")
+        return max(self.answering, self.fp32) if on_device else self.answering
+
+
+def evaluated(config: Any, evaluate: Evaluate, rows: Sequence[Row], precision: str) -> Evaluation:
+    """Simulate how a batch of the longest questions is answered with as many tokens as may be written."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     longest = sorted(rows, key=lambda row: len(row.question))[-evaluate.batch :]
     depth = depth_of(config)
@@ -29,9 +41,7 @@ def evaluation_bytes(
     else:
         runs = [_answers(with_depth(config, n), dtype, longest, evaluate.max_new_tokens).segments for n in SHALLOW]
         peak = extrapolated(runs, depth)
-    in_fp32 = peak.bytes["parameters"] * 4 // dtype.itemsize
-    on_device = train.modality == "qlora" or (train.modality == "lora" and kernels == "cpu")
-    return max(peak.total, in_fp32) if on_device else peak.total
+    return Evaluation(peak.total, peak.bytes["parameters"] * 4 // dtype.itemsize)
 
 
 def _answers(config: Any, dtype: torch.dtype, rows: Sequence[Row], max_new_tokens: int) -> Meter:

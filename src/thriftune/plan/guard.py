@@ -8,7 +8,7 @@ from thriftune.errors import DoesNotFit, UserError
 from thriftune.plan.batches import Rows, smaller
 from thriftune.plan.configs import config_of
 from thriftune.plan.devices import Device
-from thriftune.plan.make import Plan, asked_for, make_plan
+from thriftune.plan.make import Plan, make_plan
 from thriftune.plan.options import Asked, Option, as_asked
 from thriftune.plan.prepare import candidates_for, device_for, rows_for
 from thriftune.plan.text import size, table
@@ -40,7 +40,7 @@ def planned(run: Run, recipe: Recipe, task: Callable[[], Task]) -> tuple[Recipe,
     config = config_of(recipe.student.model)
     rows = rows_for(recipe, config, run.folder, task)
     candidates = candidates_for(recipe, rows, task)
-    asked = asked_for(recipe, config, rows, device, candidates)
+    asked = Asked(config, rows.rows, recipe.train, device, candidates)
     option = fitting(asked)
     if option is None:
         plan = make_plan(recipe, config, rows, device, candidates)

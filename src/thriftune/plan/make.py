@@ -5,7 +5,7 @@ from typing import Any
 
 from thriftune.plan.batches import Rows
 from thriftune.plan.devices import GB, Device
-from thriftune.plan.evaluation import evaluation_bytes
+from thriftune.plan.evaluation import evaluated
 from thriftune.plan.options import MODALITIES, SLACK, Asked, Option, as_asked, turned
 from thriftune.recipe import Recipe
 
@@ -52,23 +52,17 @@ def make_plan(recipe: Recipe, config: Any, rows: Rows, device: Device, candidate
     Raises:
         StudentError: the student cannot be trained by packs, or `train.targets` names no module of it.
     """
-    asked = asked_for(recipe, config, rows, device, candidates)
+    asked = Asked(config, rows.rows, recipe.train, device, candidates)
+    precision = device.precision(recipe.train.precision)
+    evaluation = evaluated(config, recipe.evaluate, rows.rows, precision)
     lines = []
     for modality in MODALITIES:
         option = as_asked(asked, modality)
         found = None if option.fits or option.missing else turned(asked, option)
-        train = recipe.train.model_copy(update={"modality": modality})
-        precision, kind = device.precision(train.precision), device.kind
-        need = evaluation_bytes(config, train, recipe.evaluate, rows.rows, precision, kind)
-        lines.append(Line(option, found, need))
+        lines.append(Line(option, found, evaluation.bytes(modality, device.kind)))
     whole = next(line.asked for line in lines if line.asked.modality == "full")
     parameters = whole.kinds["parameters"] // 4  # fp32
     return Plan(recipe.student.model, parameters, device, rows.said, lines, recipe.train.batch)
-
-
-def asked_for(recipe: Recipe, config: Any, rows: Rows, device: Device, candidates: int | None) -> Asked:
-    """Return what the options of a recipe share."""
-    return Asked(config, rows.rows, recipe.train, device, candidates)
 
 
 def rule_of_thumb(device: Device) -> str:
