@@ -45,16 +45,10 @@ def test_sizes_double_within_their_time_and_are_two_at_least():
 
 def test_hours_dollars_and_pareto_optimal_rows():
     recipe = Recipe.model_validate({**RECIPE, "train": {"epochs": 2}, "plan": {"hourly_usd": 3}})
-    trial = lambda **more: {
-        "minutes": 1.0,
-        "label_loss": 1.0,
-        "seconds_per_example": 2.0,
-        "predicted_bytes": 10,
-        **more,
-    }  # noqa: E731
-    rows = rated(
-        [trial(), trial(label_loss=0.5, predicted_bytes=20), trial(label_loss=1.1), trial(minutes=None)], recipe, 900
-    )
+    plain = {"minutes": 1.0, "label_loss": 1.0, "seconds_per_example": 2.0, "predicted_bytes": 10}
+    other = {"label_loss": 0.5, "predicted_bytes": 20}
+    trials = [plain, {**plain, **other}, {**plain, "label_loss": 1.1}, {**plain, "minutes": None}]
+    rows = rated(trials, recipe, 900)
     assert [row.pareto for row in rows] == [True, True, False]
     assert rows[0].hours == 1.0 and rows[0].usd == 3.0
 

@@ -16,7 +16,7 @@ from thriftune.train.batches import Row
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Peak bytes of tensors: `answering` a batch of questions, and the whole student in `fp32`, to merge adapters into."""
+    """Peak bytes of tensors: `answering` a batch of questions; the whole student in `fp32`, to merge adapters into."""
 
     answering: int
     fp32: int
