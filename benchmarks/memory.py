@@ -38,7 +38,6 @@ T5_SMALL = dict(  # the sizes of google/flan-t5-small
     num_heads=6,
     feed_forward_proj="gated-gelu",
     decoder_start_token_id=0,
-    tie_word_embeddings=False,
 )
 Key = tuple[str, str, int, bool]
 

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from thriftune.students.load import read_config
+from thriftune.students.load import model_path, read_config
 
 _TABLE = Path(__file__).parent / "students.json"
 _TUNED = ("-instruct", "-chat", "-it")  # a tuned sibling has the same shape
@@ -17,13 +17,19 @@ def config_of(name: str) -> Any:
     Raises:
         StudentError: it is no folder, not in the table, and not to be had from the hub.
     """
-    if not Path(name).is_dir():
-        shape = shipped().get(_plain(name))
-        if shape is not None:
-            from transformers import AutoConfig
+    from transformers import AutoConfig, PreTrainedConfig
 
-            return AutoConfig.for_model(**shape)
-    return read_config(name)
+    shape = None if Path(name).is_dir() else shipped().get(_plain(name))
+    if shape is not None:
+        return _marked(AutoConfig.for_model(**shape), shape)
+    config = read_config(name)
+    return _marked(config, PreTrainedConfig.get_config_dict(model_path(name))[0])
+
+
+def _marked(config: Any, written: dict[str, Any]) -> Any:
+    """Keep that an output layer is one of its own: T5's config forgets it, and loading finds it in the weights."""
+    config.own_output_layer = written.get("tie_word_embeddings") is False
+    return config
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 
 from thriftune.plan.depth import SHALLOW, extrapolated
-from thriftune.plan.fake import depth_of, kind_of_config, with_depth, without_values
+from thriftune.plan.fake import depth_of, kind_of_config, own_output_layer, with_depth, without_values
 from thriftune.plan.meter import Meter
 from thriftune.recipe import Evaluate
 from thriftune.students.decode import Cache, forward, read_prefix
@@ -51,6 +51,7 @@ def _answers(config: Any, dtype: torch.dtype, rows: Sequence[Row], max_new_token
     auto = AutoModelForCausalLM if causal else AutoModelForSeq2SeqLM
     with torch.device("meta"):
         model: Any = auto.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
+        own_output_layer(model)
     meter = Meter([config.get_text_config().vocab_size])
     with without_values(model.eval()):
         meter.watch([*model.parameters(), *model.buffers()], "parameters")

@@ -85,6 +85,7 @@ def make_student(config: Any, train: Train, precision: Literal["fp32", "bf16"]) 
     auto = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
     with torch.device("meta"):
         model: Any = auto.from_config(copy.deepcopy(config), dtype=torch.float32)  # type: ignore[no-untyped-call]
+        own_output_layer(model)
         if train.modality == "qlora":
             _quantise(model, nf4(train, precision))
         if train.modality != "full":
@@ -97,6 +98,13 @@ def make_student(config: Any, train: Train, precision: Literal["fp32", "bf16"]) 
     student = Student(model, pad, kind, torch.device("cpu"), precision)
     student.seq2seq_task = train.seq2seq_task
     return student
+
+
+def own_output_layer(model: Any) -> None:
+    """Untie the output layer of a model whose weights hold one of its own (see `configs`)."""
+    head = model.get_output_embeddings()
+    if getattr(model.config, "own_output_layer", False) and head.weight is model.get_input_embeddings().weight:
+        head.weight = torch.nn.Parameter(torch.empty_like(head.weight))
 
 
 def layers_of(student: Student) -> dict[str, list[Any]]:
