@@ -1,7 +1,7 @@
 """Rows of a task's lessons, and the loss of a student on them."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 
 import torch
 
@@ -11,13 +11,18 @@ from thriftune.records import Lesson
 from thriftune.students.load import Student
 from thriftune.tasks.base import Task
 from thriftune.train.batches import Row, make_row, micro_batches, scale_of
+from thriftune.train.lora_linear import fewer_passes
 from thriftune.train.loss import loss_of
 from thriftune.train.tree import tree_attention
 
 
-def packing(student: Student) -> AbstractContextManager[None]:
+def packing(student: Student) -> AbstractContextManager[object]:
     """Return the context in which the student's loss is computed."""
-    return tree_attention(student.model) if student.kind == "causal" else nullcontext()
+    with ExitStack() as stack:
+        stack.enter_context(fewer_passes(student.model))
+        if student.kind == "causal":
+            stack.enter_context(tree_attention(student.model))
+        return stack.pop_all()
 
 
 def rows_of(student: Student, task: Task, lessons: Sequence[Lesson], objective: str) -> list[Row]:
