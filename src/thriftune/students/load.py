@@ -13,6 +13,7 @@ from thriftune.errors import MissingPackage, StudentError
 from thriftune.prompts import Renderer
 from thriftune.recipe import Train
 from thriftune.students import embedded
+from thriftune.students.constrain import Constrainer
 
 Kind = Literal["causal", "seq2seq"]
 
@@ -36,6 +37,11 @@ class Student:
     def renderer(self) -> Renderer:
         """The renderer of prompts for this student's tokenizer."""
         return Renderer(self.tokenizer)
+
+    @cached_property
+    def constrainer(self) -> Constrainer:
+        """What keeps answers within a grammar for this student's tokenizer."""
+        return Constrainer(self.tokenizer, self.model.get_output_embeddings().weight.shape[0])
 
     def autocast(self) -> torch.autocast:
         """Return the context of computation: bf16 autocast over the stored weights, or nothing."""

@@ -2,14 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 
 
+@dataclass(frozen=True)
+class Grammar:
+    """What answers may be, as text that llguidance compiles: a Lark grammar in its dialect, or a JSON Schema.
+
+    Documents of a JSON Schema are written without spaces, their keys in the schema's order.
+    """
+
+    form: Literal["lark", "json_schema"]
+    text: str
+
+
 class Task(Protocol):
-    """What a user implements for a job of their own; derive from it, and five methods have a default already.
+    """What a user implements for a job of their own; derive from it, and six methods have a default already.
 
     Answers are text. Whatever the text is, no method raises for it: a bad answer is a `Verdict`. The one exception
     is a gold answer that is not valid. `thriftune.testing.contract.TaskContract` checks what is promised here.
@@ -53,6 +64,13 @@ class Task(Protocol):
     def texts(self) -> Iterator[str]:
         """Yield what answers may copy: names of fields, values of documents. Nothing unless overridden."""
         yield from ()
+
+    def grammar(self, question: Question) -> Grammar | None:
+        """Return what a student may write for a question, in the spelling of `tidy`; None leaves it free.
+
+        Right answers must be within it: a student cannot write what is not. None unless overridden.
+        """
+        return None
 
     def close(self) -> None:
         """Give back what the task holds (a server, a database). Nothing unless overridden."""

@@ -12,7 +12,7 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.base import Outline
+from thriftune.tasks.base import Grammar, Outline
 from thriftune.tasks.query_dsl import answers, bodies, canonical, linking, outline, variants
 from thriftune.tasks.query_dsl.asking import ask
 from thriftune.tasks.query_dsl.bodies import Fault
@@ -20,6 +20,7 @@ from thriftune.tasks.query_dsl.collections import Collection
 from thriftune.tasks.query_dsl.dates import freeze
 from thriftune.tasks.query_dsl.dialect import strange
 from thriftune.tasks.query_dsl.engine import Engine
+from thriftune.tasks.query_dsl.grammar import grammar_of
 from thriftune.tasks.query_dsl.lint import lint
 from thriftune.tasks.query_dsl.mapping import fields_of
 from thriftune.tasks.query_dsl.places import located
@@ -66,6 +67,7 @@ class QueryDsl:
     _documents: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     _lines: dict[str, dict[str, str]] = field(default_factory=dict)
     _links: dict[str, linking.Links] = field(default_factory=dict)
+    _grammars: dict[str, Grammar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._sets = BoundarySets(self.sandbox)
@@ -141,6 +143,13 @@ class QueryDsl:
             drawn = variants.vary(question.text, body, found, documents, collection.spoken, chance)
             if drawn and drawn[1] != body:
                 yield drawn[0], json.dumps(drawn[1], separators=(",", ":"), ensure_ascii=False)
+
+    def grammar(self, question: Question) -> Grammar:
+        """Return the grammar of the bodies that fit the mapping; see `grammar` for what it leaves out."""
+        collection = self._collection(question)
+        if question.collection not in self._grammars:
+            self._grammars[question.collection] = grammar_of(collection.mapping)
+        return self._grammars[question.collection]
 
     def texts(self) -> Iterator[str]:
         """Yield the names of fields and the strings of documents."""
