@@ -1,4 +1,4 @@
-"""The grammar of a mapping: it spells every lesson of the demo, refuses what cannot be right, and what it spells runs."""
+"""The grammar of a mapping spells every lesson of the demo and nothing that cannot be right; what it spells runs."""
 
 import json
 import random

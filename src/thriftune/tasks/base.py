@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
@@ -96,6 +96,32 @@ class Outlined(Protocol):
 
     def outlines(self) -> dict[str, Outline]:
         """Return the outline of each collection."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What running one answer returned, as plain data.
+
+    Attributes:
+        total: how many hits or rows there are; None if nothing could be run.
+        rows: the first of them.
+        figures: the aggregations of a search.
+        fault, detail: as in a `Verdict`; empty if it ran.
+    """
+
+    total: int | None
+    rows: tuple[Any, ...] = ()
+    figures: Any = None
+    fault: str = ""
+    detail: str = ""
+
+
+@runtime_checkable
+class Runnable(Protocol):
+    """A task whose answers can be run to show what they find. A task need not."""
+
+    def run(self, question: Question, answer: str, most: int) -> Found:
+        """Run an answer under the task's limits, and return up to `most` of what it finds. Never raises for a text."""
 
 
 def outlines_of(task: Task) -> dict[str, Outline]:

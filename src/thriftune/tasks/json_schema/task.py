@@ -9,7 +9,7 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.base import Grammar
+from thriftune.tasks.base import Found, Grammar
 from thriftune.tasks.json_schema import compare
 from thriftune.tasks.json_schema.document import Fault, dumped, families, parse
 from thriftune.tasks.json_schema.prompt import Lines, lines_of, render, words_of
@@ -94,6 +94,14 @@ class JsonSchema:
         if isinstance(read, Fault):
             return _bad(question, read)
         return Verdict(question_id=question.id, valid=True, gold_empty=read.empty, result=read.summary())
+
+    def run(self, question: Question, answer: str, most: int) -> Found:
+        """Validate a document; return it as data."""
+        self._source(question)
+        read = self._read(question.collection, answer)
+        if isinstance(read, Fault):
+            return Found(None, fault=read.kind, detail=read.detail)
+        return Found(1, (read.value,)[:most])
 
     def judge(self, question: Question, gold: str, predicted: str) -> Verdict:
         """Validate the prediction and compare it with the gold field by field.

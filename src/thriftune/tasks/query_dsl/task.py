@@ -12,9 +12,9 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.base import Grammar, Outline
+from thriftune.tasks.base import Found, Grammar, Outline
 from thriftune.tasks.query_dsl import answers, bodies, canonical, linking, outline, variants
-from thriftune.tasks.query_dsl.asking import ask
+from thriftune.tasks.query_dsl.asking import ask, found_by
 from thriftune.tasks.query_dsl.bodies import Fault
 from thriftune.tasks.query_dsl.collections import Collection
 from thriftune.tasks.query_dsl.dates import freeze
@@ -103,6 +103,15 @@ class QueryDsl:
         if isinstance(answer, Fault):
             return _bad(question, answer)
         return Verdict(question_id=question.id, valid=True, gold_empty=answer.empty, result=answer.summary())
+
+    def run(self, question: Question, answer: str, most: int) -> Found:
+        """Run a body; return its hits, with their ids, and its aggregations."""
+        body = self._prepare(self._collection(question), answer)
+        if isinstance(body, Fault):
+            return Found(None, fault=body.kind, detail=body.detail)
+        size = bodies.whole(body.get("size", 10))
+        asked = body | {"size": min(size, most)} if size >= 0 else body
+        return found_by(self.engine.search(question.collection, [asked | {"track_total_hits": True}])[0])
 
     def judge(self, question: Question, gold: str, predicted: str) -> Verdict:
         """Compare the results of both bodies on the real documents and on boundary documents made from the gold."""
