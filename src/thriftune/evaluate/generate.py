@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -36,6 +37,7 @@ def generate(
     max_new_tokens: int = 320,
     grammars: Sequence[Grammar | None] | None = None,
     on_answer: Callable[[int, Generated], None] = lambda index, generated: None,
+    on_tokens: Callable[[int, list[int]], None] = lambda index, tokens: None,
 ) -> list[Generated]:
     """Answer the prompts; answers come in the order of the prompts.
 
@@ -46,6 +48,7 @@ def generate(
         grammars: one for each prompt: what may be written; None leaves it free. An answer that reaches
             `max_new_tokens` is cut off all the same.
         on_answer: called with (index, answer) as answers come.
+        on_tokens: called with (index, all tokens so far) while a causal student writes behind a shared prefix.
 
     Raises:
         StudentError: a grammar cannot be enforced.
@@ -54,8 +57,10 @@ def generate(
     with torch.inference_mode():
         for indices in _batches(student, prompts, batch):
             started = time.monotonic()
+            asked = [prompts[index] for index in indices]
             allowed = _allowed(student, [grammars[index] for index in indices] if grammars else [])
-            rows = _generate(student, [prompts[index] for index in indices], marker, max_new_tokens, allowed)
+            told = partial(_told, indices, on_tokens)
+            rows = _generate(student, asked, marker, max_new_tokens, allowed, told)
             share = (time.monotonic() - started) / len(indices)
             for index, ids in zip(indices, rows, strict=True):
                 text = student.tokenizer.decode(ids, skip_special_tokens=True).strip()
@@ -77,12 +82,21 @@ def _batches(student: Student, prompts: Sequence[Prompt], size: int) -> Iterator
         yield chunk
 
 
+def _told(indices: list[int], on_tokens: Callable[[int, list[int]], None], row: int, tokens: list[int]) -> None:
+    on_tokens(indices[row], tokens)
+
+
 def _allowed(student: Student, grammars: list[Grammar | None]) -> list[Row] | None:
     return [student.constrainer.row(grammar) for grammar in grammars] if any(grammars) else None
 
 
 def _generate(
-    student: Student, prompts: list[Prompt], marker: str, max_new_tokens: int, allowed: list[Row] | None
+    student: Student,
+    prompts: list[Prompt],
+    marker: str,
+    max_new_tokens: int,
+    allowed: list[Row] | None,
+    told: Callable[[int, list[int]], None],
 ) -> list[list[int]]:
     renderer = student.renderer
     if student.kind == "seq2seq":
@@ -96,7 +110,8 @@ def _generate(
     model, prefix = unwrapped(student.model), pieces[0].prefix
     if prefix not in student.prefix_caches:
         student.prefix_caches[prefix] = read_prefix(model, prefix)
-    return decode(model, student.prefix_caches[prefix], rows, student.tokenizer.eos_token_id, max_new_tokens, allowed)
+    cache, end = student.prefix_caches[prefix], student.tokenizer.eos_token_id
+    return decode(model, cache, rows, end, max_new_tokens, allowed, told)
 
 
 def _covered(model: Any) -> bool:

@@ -13,6 +13,7 @@ from thriftune.errors import StudentError
 from thriftune.students.writers import Row
 from thriftune.tasks.base import Grammar
 
+_KEPT = 64  # compiled grammars; clients of a server may bring schemas of their own
 _COMPACT = {"whitespace_flexible": False, "json_allowed_escapes": '"\\bfnrt'}  # as `json.dumps` writes
 
 
@@ -66,6 +67,8 @@ class Constrainer:
             StudentError: the grammar cannot be compiled.
         """
         if grammar not in self._matchers:
+            if len(self._matchers) >= _KEPT:
+                del self._matchers[next(iter(self._matchers))]
             self._matchers[grammar] = self._compiled(grammar)
         return self._matchers[grammar].deep_copy()
 
@@ -77,6 +80,8 @@ class Constrainer:
         try:
             return self._matcher(LLMatcher.grammar_from_json_schema(grammar.text, overrides=_COMPACT))
         except StudentError as error:
+            if grammar.strict:
+                raise
             loose = LLMatcher.grammar_from_json_schema(grammar.text, overrides={**_COMPACT, "lenient": True})
             matcher = self._matcher(loose)
             self.ignored.append(str(error))

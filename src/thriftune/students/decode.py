@@ -7,7 +7,7 @@ that have ended leave the batch. Tokens that a grammar forces are read several a
 Not covered, as in `train.tree`: attention that is not plain softmax over all earlier tokens.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,15 +142,18 @@ def decode(
     end: int,
     max_new_tokens: int,
     allowed: Sequence[Row] | None = None,
+    told: Callable[[int, list[int]], None] = lambda row, written: None,
 ) -> list[list[int]]:
     """Return what follows each row, greedily, without the end token.
 
     Args:
         prefix: what `read_prefix` returned. rows: token ids behind the prefix, at least one each.
         allowed: what each row may write; None leaves all of them free.
+        told: called with (row, all that it has written) whenever it has written more.
     """
     states = allowed or [Row()] * len(rows)
-    writers = [Writer(state, end, max_new_tokens, list(row)) for state, row in zip(states, rows, strict=True)]
+    pairs = enumerate(zip(states, rows, strict=True))
+    writers = [Writer(number, state, end, max_new_tokens, list(row)) for number, (state, row) in pairs]
     every, room = list(writers), max(map(len, rows)) + max_new_tokens
     cache = Cache(prefix, room, torch.zeros(len(rows), room, device=model.device, dtype=model.dtype))
     start = prefix[0][0].shape[1] if prefix else 0
@@ -159,7 +162,8 @@ def decode(
         logits = _step(model, cache, writers, start, limit)
         likeliest = logits.argmax(-1).tolist()
         for place, writer in enumerate(writers):
-            writer.go_on(logits[place], likeliest[place])
+            if writer.go_on(logits[place], likeliest[place]):
+                told(writer.row, writer.written)
         stay = [place for place, writer in enumerate(writers) if not writer.done]
         if len(stay) < len(writers):
             cache.keep(torch.tensor(stay, device=model.device, dtype=torch.long))

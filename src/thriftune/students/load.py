@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 
 from thriftune.errors import MissingPackage, StudentError
-from thriftune.prompts import Renderer
+from thriftune.prompts import Prompt, Renderer
 from thriftune.recipe import Train
 from thriftune.students import embedded
 from thriftune.students.constrain import Constrainer
@@ -37,6 +37,11 @@ class Student:
     def renderer(self) -> Renderer:
         """The renderer of prompts for this student's tokenizer."""
         return Renderer(self.tokenizer)
+
+    def prompt_length(self, prompt: Prompt) -> int:
+        """Return how many tokens a prompt has."""
+        pieces = self.renderer.pieces(prompt)
+        return len(pieces.prefix) + len(pieces.question)
 
     @cached_property
     def constrainer(self) -> Constrainer:

@@ -29,17 +29,18 @@ class Writer:
     """Writes one row.
 
     Attributes:
+        row: its number in the batch.
         written: the answer so far, without the end.
         waiting: tokens that the model has not read yet: first the question, then what was written last.
         read: how many tokens it has read.
         done: whether the answer has ended, or is cut off at its greatest length.
     """
 
-    def __init__(self, row: Row, end: int, most: int, question: list[int]) -> None:
-        self._row, self._end, self._most = row, end, most
+    def __init__(self, number: int, state: Row, end: int, most: int, question: list[int]) -> None:
+        self.row, self._state, self._end, self._most = number, state, end, most
         self.written: list[int] = []
         self.waiting, self.read, self.done = question, 0, False
-        self._write(row.forced())
+        self._write(state.forced())
 
     def next(self, most: int) -> list[int]:
         """Return up to so many tokens to be read now."""
@@ -47,16 +48,20 @@ class Writer:
         self.read += len(block)
         return block
 
-    def go_on(self, logits: torch.Tensor, likeliest: int) -> None:
-        """Write the next token, and those that it forces; nothing while there are tokens to be read first."""
+    def go_on(self, logits: torch.Tensor, likeliest: int) -> bool:
+        """Write the next token, and those that it forces; tell whether anything was written.
+
+        Nothing is while there are tokens to be read first.
+        """
         if self.waiting:
-            return
-        token = self._row.choose(logits, likeliest)
+            return False
+        token = self._state.choose(logits, likeliest)
         if token == self._end:
             self.done = True
-            return
-        self._write([token, *self._row.take(token)])
-        self.done = self._row.must_end() or len(self.written) >= self._most
+            return False
+        self._write([token, *self._state.take(token)])
+        self.done = self._state.must_end() or len(self.written) >= self._most
+        return True
 
     def _write(self, tokens: Sequence[int]) -> None:
         new = list(tokens)[: self._most - len(self.written)]

@@ -12,11 +12,13 @@ from thriftune.records import Question, Verdict
 class Grammar:
     """What answers may be, as text that llguidance compiles: a Lark grammar in its dialect, or a JSON Schema.
 
-    Documents of a JSON Schema are written without spaces, their keys in the schema's order.
+    Documents of a JSON Schema are written without spaces, their keys in the schema's order. Keywords of a schema that
+    llguidance does not know are left to the judge, unless it is `strict`.
     """
 
     form: Literal["lark", "json_schema"]
     text: str
+    strict: bool = False
 
 
 class Task(Protocol):
