@@ -75,7 +75,7 @@ def parsed(body: bytes, depth: int) -> Any:
     """
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_refused)
-        json.dumps(value).encode()
+        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
         value_depth = _depth(value)
     except UnicodeDecodeError as error:
         raise HTTPException(400, f"the request is not UTF-8 at byte {error.start}") from error

@@ -111,6 +111,10 @@ class Sql:
         """Yield nothing: a query's values are not drawn anew."""
         yield from ()
 
+    def grammar(self, question: Question) -> None:
+        """Return None: queries are free. What they may do is bounded where they are run."""
+        return None
+
     def texts(self) -> Iterator[str]:
         """Yield the names of tables and columns, and the short texts that they hold."""
         for source in self.sources.values():
