@@ -16,8 +16,6 @@ import urllib.request
 import openai
 import pytest
 
-pytest.importorskip("fastapi", reason="the extra serve is not installed")
-
 MODEL = "tiny/films"
 ASKED = [{"role": "user", "content": "war films"}]
 

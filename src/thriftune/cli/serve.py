@@ -10,7 +10,7 @@ import typer
 
 from thriftune.cli.app import app
 from thriftune.cli.predict import RunFolder
-from thriftune.errors import MissingPackage, RecipeError
+from thriftune.errors import RecipeError
 from thriftune.progress import Progress
 
 TOKEN = "THRIFTUNE_TOKEN"
@@ -36,7 +36,6 @@ def serve(
     token = os.environ.get(TOKEN, "")
     if not token and not _loopback(host):
         raise RecipeError(f"--host {host} is not loopback, so a token is needed: set {TOKEN} to a secret of your own")
-    _packages()
     from thriftune.ship.predict import load
     from thriftune.ship.queue import Queue
     from thriftune.ship.server import make_app
@@ -75,12 +74,3 @@ def _loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _packages() -> None:
-    try:
-        import fastapi  # noqa: F401
-        import h11  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise MissingPackage("thriftune[serve]", "it serves HTTP") from error
