@@ -6,20 +6,21 @@ The prompt, the grammar and the way of decoding are those of the evaluation.
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from thriftune.errors import InputError, RunError
-from thriftune.evaluate.generate import Generated, generate
 from thriftune.prompts import RATIONALE_MARKER
 from thriftune.recipe import Recipe
 from thriftune.records import Question, Record
 from thriftune.runs import Run
-from thriftune.students.load import Student
-from thriftune.students.reload import load_tuned
 from thriftune.tasks.base import Runnable, Task
 from thriftune.tasks.build import build
+
+if TYPE_CHECKING:  # torch is loaded when a student is, not when this module is
+    from thriftune.evaluate.generate import Generated
+    from thriftune.students.load import Student
 
 
 class Answer(Record):
@@ -43,7 +44,7 @@ class Answer(Record):
 class Predictor:
     """A trained student with its task; `close` it, or use it in a `with` block."""
 
-    def __init__(self, recipe: Recipe, student: Student, task: Task) -> None:
+    def __init__(self, recipe: Recipe, student: "Student", task: Task) -> None:
         self.recipe, self.student, self.task = recipe, student, task
         self.collections = [*recipe.task.collections, *recipe.task.databases, *recipe.task.schemas]
 
@@ -97,8 +98,10 @@ class Predictor:
         self.task.prompt(question)  # raises where there is no such collection
         return question
 
-    def generate(self, asked: Sequence[Question], *, rationale: bool = False) -> list[Generated]:
+    def generate(self, asked: Sequence[Question], *, rationale: bool = False) -> "list[Generated]":
         """Write answers, or reasons, for questions of any collections."""
+        from thriftune.evaluate.generate import generate
+
         settings = self.recipe.evaluate
         within = settings.constrained and not rationale
         return generate(
@@ -125,7 +128,7 @@ class Predictor:
         return asdict(self.task.run(question, text, most))
 
     def _answer(
-        self, question: Question, written: Generated, reason: Generated | None, found: dict[str, Any] | None
+        self, question: Question, written: "Generated", reason: "Generated | None", found: dict[str, Any] | None
     ) -> Answer:
         return Answer(
             question=question.text,
@@ -145,6 +148,8 @@ def load(folder: str | Path) -> Predictor:
         RunError: the folder holds no trained model.
         StudentError, EngineError, InputError, MissingPackage: the model or the task cannot be loaded.
     """
+    from thriftune.students.reload import load_tuned
+
     run = Run(Path(folder))
     if run.manifest["stages"].get("train", {}).get("status") != "done":
         raise RunError(f"{folder} holds no trained model. Run: thriftune train RECIPE --out {folder}")

@@ -113,7 +113,7 @@ class Sql:
 
     def grammar(self, question: Question) -> None:
         """Return None: queries are free. What they may do is bounded where they are run."""
-        return None
+        return
 
     def texts(self) -> Iterator[str]:
         """Yield the names of tables and columns, and the short texts that they hold."""
