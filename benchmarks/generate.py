@@ -1,7 +1,7 @@
 """Measure generation on a run folder: speed against plain transformers, what the grammar costs and what it changes.
 
     python benchmarks/generate.py speed RUN    seconds an answer: `model.generate` one by one, ours free and constrained
-    python benchmarks/generate.py effect RUN   validity and execution match of both students, free and constrained
+    python benchmarks/generate.py effect RUN   validity and execution match of a student, free and constrained
     python benchmarks/generate.py walks RUN    random answers of the grammar, judged
 
 Each part writes its own keys of benchmarks/results/generate.json. RUN is a run of a recipe whose task has a grammar.
@@ -47,6 +47,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=24, help="questions (speed, effect) or answers (walks)")
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=2, help="of speed: the ways take turns, the best time counts")
+    parser.add_argument("--who", choices=["base", "tuned"], default="tuned", help="of effect")
+    parser.add_argument("--way", choices=["free", "constrained", "both"], default="both", help="of effect")
     chosen = parser.parse_args()
     run = Run(chosen.run)
     recipe = Recipe.model_validate(run.manifest["recipe"])
@@ -54,15 +56,21 @@ def main() -> None:
         lessons = read_records(run.path("dataset", "test.jsonl"), Lesson)
         parts: dict[str, Callable[[], dict[str, Any]]] = {
             "speed": lambda: speed(load_tuned(run.path("model"), recipe), task, lessons[: chosen.count], chosen),
-            "effect": lambda: effect(run, recipe, task, lessons[: chosen.count], chosen.batch),
+            "effect": lambda: effect(run, recipe, task, lessons[: chosen.count], chosen),
             "walks": lambda: walks(task, lessons, chosen.count),
         }
-        found = {chosen.part: parts[chosen.part]()}
-    before = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    command = f"python benchmarks/generate.py {' '.join(sys.argv[1:2])} RUN {' '.join(sys.argv[3:])}".strip()
-    found[chosen.part] |= {"command": command, "recipe": recipe.name, "load_average": os.getloadavg()[0]}
-    RESULT.write_text(json.dumps(before | found | {"machine": machine()}, indent=1) + "\n")
+        found = parts[chosen.part]()
+    command = f"python benchmarks/generate.py {chosen.part} RUN {' '.join(sys.argv[3:])}".strip()
+    found |= {"command": command, "recipe": recipe.name, "load_average": round(os.getloadavg()[0], 2)}
+    write(f"effect_{chosen.who}" if chosen.part == "effect" else chosen.part, found)
     print(json.dumps(found, indent=1))
+
+
+def write(part: str, found: dict[str, Any]) -> None:
+    """Set the keys of one part; those of an earlier call with other ways stay."""
+    before = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    before[part] = before.get(part, {}) | found
+    RESULT.write_text(json.dumps(before | {"machine": machine()}, indent=1) + "\n")
 
 
 def speed(student: Student, task: Task, lessons: list[Lesson], chosen: argparse.Namespace) -> dict[str, Any]:
@@ -126,21 +134,13 @@ def one_by_one(student: Student, prompt: Any) -> str:
     return str(student.tokenizer.decode(found[0, len(ids) :], skip_special_tokens=True)).strip()
 
 
-def effect(run: Run, recipe: Recipe, task: Task, lessons: list[Lesson], batch: int) -> dict[str, Any]:
-    """Judge both students' answers, free and constrained."""
-    found: dict[str, Any] = {"questions": len(lessons)}
-    for who in ("base", "tuned"):
-        base = who == "base"
-        student = (
-            load_for_generation(recipe.student.model, recipe.student.kind)
-            if base
-            else load_tuned(run.path("model"), recipe)
-        )
-        found[who] = {}
-        for way in ("free", "constrained"):
-            found[who][way] = scored(student, task, lessons, batch, way == "constrained")
-            print(who, way, found[who][way], file=sys.stderr)
-    return found
+def effect(run: Run, recipe: Recipe, task: Task, lessons: list[Lesson], chosen: argparse.Namespace) -> dict[str, Any]:
+    """Judge a student's answers, free and constrained."""
+    base = chosen.who == "base"
+    name, kind = recipe.student.model, recipe.student.kind
+    student = load_for_generation(name, kind) if base else load_tuned(run.path("model"), recipe)
+    ways = ("free", "constrained") if chosen.way == "both" else (chosen.way,)
+    return {way: scored(student, task, lessons, chosen.batch, way == "constrained") for way in ways}
 
 
 def scored(student: Student, task: Task, lessons: list[Lesson], batch: int, constrained: bool) -> dict[str, Any]:
@@ -155,6 +155,7 @@ def scored(student: Student, task: Task, lessons: list[Lesson], batch: int, cons
     cut = sum(answer.tokens >= _MOST for answer in answers)
     whole = [v.valid for v, a in zip(verdicts, answers, strict=True) if a.tokens < _MOST]
     return kept | {
+        "questions": len(lessons),
         "cut_off": cut,
         "valid_of_those_not_cut_off": round(sum(whole) / len(whole), 4) if whole else None,
         "seconds": round(seconds, 1),

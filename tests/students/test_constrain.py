@@ -10,6 +10,7 @@ from thriftune.evaluate import generate as generation
 from thriftune.evaluate.generate import generate
 from thriftune.prompts import Prompt
 from thriftune.students.constrain import Constrainer, GrammarRow, allowed_tokens
+from thriftune.students.decode import Cache
 from thriftune.students.load import load_for_generation
 from thriftune.tasks.base import Grammar
 from thriftune.testing import tiny
@@ -50,6 +51,13 @@ def test_one_that_is_free_is_as_without_grammars(student):
     assert mixed[0].text.startswith('{"query":{"term":{"')
 
 
+def test_where_there_is_one_answer_the_model_is_not_asked(student):
+    only = Grammar("lark", 'start: "{}"')
+    answers = generate(student, PROMPTS, grammars=[only, QUERY, only], max_new_tokens=60)
+    assert [answer.text for answer in answers][::2] == ["{}", "{}"] and len(answers[1].text) > 20
+    assert {answer.text for answer in generate(student, PROMPTS, grammars=[only] * 3)} == {"{}"}
+
+
 def test_an_answer_is_cut_off_where_it_is_too_long(student):
     for most in (1, 5, 7):
         for answer in generate(student, PROMPTS, grammars=[QUERY] * 3, max_new_tokens=most):
@@ -82,6 +90,16 @@ def test_the_likeliest_allowed_token_is_taken():
         assert chosen == int(logits.masked_fill(~allowed, -torch.inf).argmax())
         for token in (chosen, *row.take(chosen)):
             assert free.consume_token(token)
+
+
+def test_a_cache_grows_and_keeps_what_it_holds():
+    cache, held = Cache([], 2, torch.zeros(2, 2)), torch.arange(2.0 * 3 * 2 * 4).reshape(2, 3, 2, 4)
+    cache.extend(0, held, held + 1)
+    cache.length = 2
+    cache.make_room(torch.tensor([2, 0]), 3)
+    keys, values = cache.extend(0, held[:, :, :1].repeat(1, 1, 3, 1), held[:, :, :1].repeat(1, 1, 3, 1))
+    assert keys.shape == (2, 3, 5, 4) and torch.equal(keys[:, :, :2], held) and torch.equal(values[:, :, :2], held + 1)
+    assert cache.hidden[:, :5].isinf().tolist() == [[False, False, True, True, False], [False] * 5]
 
 
 def test_bits_are_read_lowest_first_and_beyond_the_mask_nothing_is_allowed():

@@ -62,7 +62,7 @@ def make_app(queue: Queue, limits: Limits, *, search: bool = False) -> FastAPI:
 
     @app.post("/v1/chat/completions")
     async def _chat(request: Request) -> Response:
-        return await server.chat(await read_json(request, limits), request)
+        return await server.chat(await read_json(request, limits))
 
     if search:
 
@@ -91,7 +91,7 @@ class _Server:
         name, collections = self._queue.recipe.name, self._queue.collections
         return [*([name] if len(collections) <= 1 else []), *(f"{name}/{each}" for each in collections)]
 
-    async def chat(self, value: Any, request: Request) -> Response:
+    async def chat(self, value: Any) -> Response:
         """Answer a request for a chat completion."""
         chat = chats.read(value)
         if chat.model.removesuffix(":explain") not in self.models():
@@ -115,7 +115,7 @@ class _Server:
         if not isinstance(value, dict) or not isinstance(value.get("question"), str) or not value["question"].strip():
             raise HTTPException(400, 'a search is {"question": …, "collection": …, "size": …}')
         size, collection = value.get("size", 10), value.get("collection", "")
-        if not isinstance(size, int) or not 0 <= size <= _MOST_HITS:
+        if type(size) is not int or not 0 <= size <= _MOST_HITS:
             raise HTTPException(400, f"size: a whole number from 0 to {_MOST_HITS}")
         job = Job(self._question(value["question"], str(collection)), self._most(), rows=size)
         answer, _ = await self._results([job], self._put([job]))
@@ -205,8 +205,10 @@ async def _until(work: "asyncio.Future[Any]", pieces: "asyncio.Queue[str]") -> A
     """Yield pieces until the work is done and none is left."""
     while not (work.done() and pieces.empty()):
         more = asyncio.ensure_future(pieces.get())
-        await asyncio.wait({work, more}, return_when=asyncio.FIRST_COMPLETED)
-        if more.done():
+        try:
+            await asyncio.wait({work, more}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not more.done():
+                more.cancel()
+        if more.done() and not more.cancelled():
             yield more.result()
-        else:
-            more.cancel()

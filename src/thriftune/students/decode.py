@@ -154,10 +154,11 @@ def decode(
     states = allowed or [Row()] * len(rows)
     pairs = enumerate(zip(states, rows, strict=True))
     writers = [Writer(number, state, end, max_new_tokens, list(row)) for number, (state, row) in pairs]
-    every, room = list(writers), max(map(len, rows)) + max_new_tokens
-    cache = Cache(prefix, room, torch.zeros(len(rows), room, device=model.device, dtype=model.dtype))
+    every, writers = writers, [writer for writer in writers if not writer.done]
+    room = max(map(len, rows)) + max_new_tokens
+    cache = Cache(prefix, room, torch.zeros(len(writers), room, device=model.device, dtype=model.dtype))
     start = prefix[0][0].shape[1] if prefix else 0
-    limit = max(len(writer.waiting) for writer in writers)  # the questions are read in one step
+    limit = room  # the questions are read in one step
     while writers:
         logits = _step(model, cache, writers, start, limit)
         likeliest = logits.argmax(-1).tolist()

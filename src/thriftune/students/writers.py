@@ -39,7 +39,7 @@ class Writer:
     def __init__(self, number: int, state: Row, end: int, most: int, question: list[int]) -> None:
         self.row, self._state, self._end, self._most = number, state, end, most
         self.written: list[int] = []
-        self.waiting, self.read, self.done = question, 0, False
+        self.waiting, self.read = question, 0
         self._write(state.forced())
 
     def next(self, most: int) -> list[int]:
@@ -60,10 +60,10 @@ class Writer:
             self.done = True
             return False
         self._write([token, *self._state.take(token)])
-        self.done = self._state.must_end() or len(self.written) >= self._most
         return True
 
     def _write(self, tokens: Sequence[int]) -> None:
         new = list(tokens)[: self._most - len(self.written)]
         self.written += new
         self.waiting = [*self.waiting, *new]
+        self.done = self._state.must_end() or len(self.written) >= self._most
