@@ -14,6 +14,7 @@ from thriftune.students.writers import Row
 from thriftune.tasks.base import Grammar
 
 _KEPT = 64  # compiled grammars; clients of a server may bring schemas of their own
+_MEND = ". To let students write freely: evaluate.constrained: false"
 _COMPACT = {"whitespace_flexible": False, "json_allowed_escapes": '"\\bfnrt'}  # as `json.dumps` writes
 
 
@@ -76,24 +77,27 @@ class Constrainer:
         from llguidance import LLMatcher
 
         if grammar.form == "lark":
-            return self._matcher(LLMatcher.grammar_from_lark(grammar.text))
-        try:
-            return self._matcher(LLMatcher.grammar_from_json_schema(grammar.text, overrides=_COMPACT))
-        except StudentError as error:
-            if grammar.strict:
-                raise
-            loose = LLMatcher.grammar_from_json_schema(grammar.text, overrides={**_COMPACT, "lenient": True})
-            matcher = self._matcher(loose)
-            self.ignored.append(str(error))
-            return matcher
+            return self._sound(LLMatcher.grammar_from_lark(grammar.text), _MEND)
+        exact = LLMatcher.grammar_from_json_schema(grammar.text, overrides=_COMPACT)
+        if grammar.strict:
+            return self._sound(exact, "")
+        if fault := self._fault(exact):
+            exact = LLMatcher.grammar_from_json_schema(grammar.text, overrides={**_COMPACT, "lenient": True})
+            self.ignored.append(fault)
+        return self._sound(exact, _MEND)
 
-    def _matcher(self, grammar: str) -> Any:
+    def _sound(self, grammar: str, mend: str) -> Any:
+        from llguidance import LLMatcher
+
+        if fault := self._fault(grammar):
+            raise StudentError(f"the grammar cannot be enforced: {fault}{mend}")
+        return LLMatcher(self._tokenizer, grammar, log_level=0)
+
+    def _fault(self, grammar: str) -> str:
         from llguidance import LLMatcher
 
         matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
-        if matcher.is_error():
-            raise StudentError(f"the task's grammar cannot be enforced: {matcher.get_error().partition(chr(10))[0]}")
-        return matcher
+        return str(matcher.get_error()).partition("\n")[0]
 
 
 class GrammarRow(Row):
