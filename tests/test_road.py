@@ -74,6 +74,7 @@ def test_one_command_travels_the_road_and_a_second_does_nothing_again(tmp_path, 
     for who in ("base", "tuned"):
         cell = scores[who]["execution_match"]
         assert cell["n"] == 3 and 0 <= cell["low"] <= cell["value"] <= cell["high"] <= 1
+        assert scores[who]["constrained"] is True and scores[who]["gold_refused"] == 0
         assert scores[who]["label_loss"]["value"] > 0 and scores[who]["rationale_loss"]["n"] == 3
     assert scores["tuned"]["label_loss"]["value"] < scores["base"]["label_loss"]["value"], (
         "two epochs must lower the loss"

@@ -58,6 +58,10 @@ class Renderer:
         """Return the ids of a task marker alone: what generation starts from."""
         return self._ids(marker)
 
+    def text_ids(self, text: str) -> tuple[int, ...]:
+        """Return the ids of an answer's text alone."""
+        return self._ids(text)
+
     def source(self, marker: str, prompt: Prompt) -> tuple[int, ...]:
         """Return the encoder's ids for a seq2seq student."""
         text = f"{marker.strip()} {prompt.instructions}\nQuestion: {prompt.question}"
