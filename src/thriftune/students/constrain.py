@@ -15,7 +15,7 @@ from thriftune.tasks.base import Grammar
 
 _KEPT = 64  # compiled grammars; clients of a server may bring schemas of their own
 _MEND = ". To let students write freely: evaluate.constrained: false"
-_COMPACT = {"whitespace_flexible": False, "json_allowed_escapes": '"\\bfnrt'}  # as `json.dumps` writes
+_COMPACT: Any = {"whitespace_flexible": False, "json_allowed_escapes": '"\\bfnrt'}  # as `json.dumps` writes
 
 
 class Constrainer:

@@ -108,7 +108,7 @@ class QueryDsl:
 
     def run(self, question: Question, answer: str, most: int) -> Found:
         """Run a body; return its hits, with their ids, and its aggregations."""
-        body = self._prepare(self._collection(question), answer)
+        body = self._prepare(question.collection, self._collection(question), answer)
         if isinstance(body, Fault):
             return Found(None, fault=body.kind, detail=body.detail)
         size = bodies.whole(body.get("size", 10))
