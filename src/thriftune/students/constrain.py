@@ -82,7 +82,8 @@ class Constrainer:
         if grammar.strict:
             return self._sound(exact, "")
         if fault := self._fault(exact):
-            exact = LLMatcher.grammar_from_json_schema(grammar.text, overrides={**_COMPACT, "lenient": True})
+            lenient: Any = {**_COMPACT, "lenient": True}
+            exact = LLMatcher.grammar_from_json_schema(grammar.text, overrides=lenient)
             self.ignored.append(fault)
         return self._sound(exact, _MEND)
 
