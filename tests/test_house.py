@@ -22,7 +22,7 @@ FLOORS = [
     {"students"},
     {"train"},
     {"evaluate"},
-    {"report"},
+    {"report", "ship"},
     {"road"},
     {"cli"},
 ]
