@@ -38,8 +38,8 @@ def about(record: dict[str, object]) -> str:
     settings, figures = train["settings"], train["figures"]
     return (
         f"`{record['recipe']}` with `train.modality={settings['modality']}`, rank {settings['rank']}, "
-        f"{figures['steps']} steps of {settings['batch']} in {settings['max_minutes']:g} minutes, {figures['precision']}; "
-        f"{record['questions']} test questions. Made by `python scripts/parity_table.py`."
+        f"{figures['steps']} steps of {settings['batch']} lessons in {settings['max_minutes']:g} minutes, "
+        f"{figures['precision']}; {record['questions']} test questions. Made by `python scripts/parity_table.py`."
     )
 
 

@@ -109,7 +109,8 @@ def ship(folder: Path, form: Any, out: Path | None = None, allow: bool = False) 
             raise RunError(f"{run.folder} holds no trained model of its recipe. Run: thriftune run RECIPE")
         scored = run.is_done("evaluate", _evaluate_identity(run, recipe, lazy))
 
-        from thriftune.ship.stage import Source, export  # loads torch: only when there is something to do
+        from thriftune.ship.source import Source
+        from thriftune.ship.stage import export  # loads torch: only when there is something to do
 
         try:
             return export(Source(run, recipe, lazy(), trained, scored), form, out, Progress("export"), allow=allow)

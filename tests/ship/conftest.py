@@ -10,7 +10,7 @@ from thriftune.progress import Progress
 from thriftune.recipe import Recipe, load
 from thriftune.road import _evaluate_identity, _Lazy, _train_identity, travel
 from thriftune.runs import Run
-from thriftune.ship.stage import Source
+from thriftune.ship.source import Source
 from thriftune.testing import tiny
 
 TASK = '''
@@ -47,7 +47,7 @@ task: {{kind: python, factory: "task.py:make"}}
 teacher: {{lessons: [lessons.jsonl]}}
 dataset: {{test: 0.3, valid: 0.1}}
 student: {{model: {student}}}
-train: {{modality: {modality}, rank: 8, dropout: 0.0, batch: 4, epochs: 12, learning_rate: 1.0e-2, precision: fp32,
+train: {{modality: {modality}, rank: 8, dropout: 0.0, batch: 4, epochs: 2, learning_rate: 3.0e-3, precision: fp32,
   vocabulary: {vocabulary}, validations: 0}}
 evaluate: {{max_new_tokens: 16, bootstrap: 200}}
 """

@@ -13,8 +13,7 @@ from safetensors import safe_open
 from thriftune.cli import app, main
 from thriftune.errors import ExportError
 from thriftune.road import ship
-from thriftune.ship import gguf, ollama, prompt
-from thriftune.ship import stage as stage_module
+from thriftune.ship import forms, gguf, ollama, prompt
 from thriftune.ship.proof import Proof
 from thriftune.ship.stage import export
 from thriftune.testing import tiny
@@ -111,7 +110,7 @@ def broken_merge(model: Path, recipe, folder: Path) -> None:
 
 def test_a_refused_export_ends_with_code_2_and_is_kept_aside(trained, monkeypatch, capsys):
     run = trained("lora") / "run"
-    monkeypatch.setattr(stage_module, "save_merged", broken_merge)
+    monkeypatch.setattr(forms, "save_merged", broken_merge)
     monkeypatch.setattr(sys, "argv", ["thriftune", "export", str(run), "--to", "merged", "--out", str(run / "bad")])
     with pytest.raises(SystemExit) as end:
         main()
@@ -125,7 +124,7 @@ def test_a_refused_export_ends_with_code_2_and_is_kept_aside(trained, monkeypatc
 
 def test_allow_keeps_it_and_marks_it(trained, monkeypatch):
     run = trained("lora") / "run"
-    monkeypatch.setattr(stage_module, "save_merged", broken_merge)
+    monkeypatch.setattr(forms, "save_merged", broken_merge)
     folder = ship(run, "merged", run / "allowed", allow=True)
     result = json.loads((folder / "parity.json").read_text())["forms"]["merged"]
     assert result["allowed"] and not result["passed"] and result["faults"]

@@ -1,10 +1,10 @@
 """From a trained model to folders that others load, each proved to be the model that was trained.
 
+source      what is exported, and `export.json` (about)
+forms       the files of each form: merge (PEFT, transformers), gguf, ollama
 prompt      prompt.json: how question and instructions become token ids
-merge       weights and adapters as ordinary model folders
-llama_cpp   GGUF files and the Ollama Modelfile
-card        the model card: README.md
-worker      a fresh process answers with what was exported
-parity      its answers beside those of the trained model
+worker      a fresh process answers with what lies in a folder; fresh starts it
+proof       its answers beside the trained model's, judged by the task; parity has the margins
+card        the model card, with the lines that load it (loading)
 stage       one export from start to end
 """

@@ -73,7 +73,8 @@ def _data(run: Run) -> str:
     counts = ", ".join(f"{data[name]} {name}" for name in ("train", "valid", "test") if name in data)
     return (
         f"Teacher: {teach.get('teacher', 'unknown')}. Lessons kept: {teach.get('kept', 'unknown')}, each label "
-        f"verified by running it. Split by meaning: {counts or 'unknown'}; {data.get('leaks', 'unknown')} pairs straddle."
+        "verified by running it. "
+        f"Split by meaning: {counts or 'unknown'}; pairs that straddle: {data.get('leaks', 'unknown')}."
     )
 
 
