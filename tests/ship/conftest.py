@@ -11,6 +11,7 @@ from thriftune.recipe import Recipe, load
 from thriftune.road import _evaluate_identity, _Lazy, _train_identity, travel
 from thriftune.runs import Run
 from thriftune.ship.source import Source
+from thriftune.ship.stage import export
 from thriftune.testing import tiny
 
 TASK = '''
@@ -115,6 +116,19 @@ def trained(tmp_path_factory):
     return get
 
 
-@pytest.fixture
-def quiet(tmp_path):
-    return Progress("export", stream=open(tmp_path / "progress", "w"))
+@pytest.fixture(scope="session")
+def quiet(tmp_path_factory):
+    return Progress("export", stream=open(tmp_path_factory.mktemp("told") / "progress", "w"))
+
+
+@pytest.fixture(scope="session")
+def exported(trained, quiet):
+    """A function from a run and a form to the folder of the export; each is made once, and left as it is."""
+    made: dict[tuple[str, str], Path] = {}
+
+    def get(name: str, form: str) -> Path:
+        if (name, form) not in made:
+            made[name, form] = export(source_of(trained(name)), form, None, quiet)
+        return made[name, form]
+
+    return get

@@ -44,9 +44,8 @@ def run_card(folder: Path, *, thriftune: bool) -> str:
 
 
 @pytest.mark.parametrize(("name", "form"), FORMS)
-def test_an_export_answers_as_the_trained_model_and_loads_as_its_card_says(trained, quiet, name, form):
-    source = source_of(trained(name))
-    folder = export(source, form, None, quiet)
+def test_an_export_answers_as_the_trained_model_and_loads_as_its_card_says(trained, exported, quiet, name, form):
+    source, folder = source_of(trained(name)), exported(name, form)
     assert folder == source.run.path("export", form)
     result = json.loads((folder / "parity.json").read_text())["forms"][form]
     assert result["passed"] and not result["allowed"] and result["prompts"]["value"] == 1
@@ -94,9 +93,9 @@ def other_tokenizer(folder: Path, base: Path) -> None:
     ("broken", "said"),
     [(wrong_prompt, "token ids"), (base_alone, "of the answers are the same"), (other_tokenizer, "token ids")],
 )
-def test_a_broken_export_is_caught(trained, quiet, tmp_path, name, broken, said):
+def test_a_broken_export_is_caught(trained, exported, quiet, tmp_path, name, broken, said):
     source = source_of(trained(name))
-    folder = export(source, "merged", tmp_path / "merged", quiet)
+    folder = shutil.copytree(exported(name, "merged"), tmp_path / "merged")
     broken(folder, trained(name) / "student")
     result = proof(source, quiet).of("merged", "merged", folder)
     assert not result["passed"] and said in "; ".join(result["faults"])
@@ -131,14 +130,15 @@ def test_allow_keeps_it_and_marks_it(trained, monkeypatch):
     assert "Not shown to be the trained model" in (folder / "README.md").read_text()
     assert "kept by --allow" in (run / "report.md").read_text()
     monkeypatch.undo()
-    ship(run, "merged")
-    assert "within the margin" in (run / "report.md").read_text(), "the report shows the last proof"
+    ship(run, "merged", run / "allowed")
+    assert "within the margin" in (run / "report.md").read_text(), (
+        "an export is replaced, and the report shows the last"
+    )
 
 
-def test_the_card_tells_data_teacher_scores_and_licence(trained, quiet, tmp_path):
-    source = source_of(trained("full"))
-    page = (export(source, "merged", tmp_path / "merged", quiet) / "README.md").read_text()
-    scores = json.loads(source.run.path("scores.json").read_text())["tuned"]["execution_match"]
+def test_the_card_tells_data_teacher_scores_and_licence(trained, exported):
+    page = (exported("full", "merged") / "README.md").read_text()
+    scores = json.loads((trained("full") / "run" / "scores.json").read_text())["tuned"]["execution_match"]
     assert f"{scores['value'] * 100:.1f} % [{scores['low'] * 100:.1f}, {scores['high'] * 100:.1f}]" in page
     assert "The base: cc0-1.0" in page and "Teacher: recorded" in page and "| merged | 100.0 % [" in page
     assert "the vocabulary here is whole" in page, "training's softmax covered the domain alone"
@@ -146,9 +146,9 @@ def test_the_card_tells_data_teacher_scores_and_licence(trained, quiet, tmp_path
     assert len([line for line in lines if line and "import" not in line]) <= 12
 
 
-def test_a_merged_export_is_one_ordinary_model(trained, quiet, tmp_path):
+def test_a_merged_export_is_one_ordinary_model(exported):
     for name in ("qlora", "full"):
-        folder = export(source_of(trained(name)), "merged", tmp_path / name, quiet)
+        folder = exported(name, "merged")
         assert "quantization_config" not in json.loads((folder / "config.json").read_text())
         with safe_open(folder / "model.safetensors", "pt") as file:
             assert not [key for key in file.keys() if "lora" in key]  # noqa: SIM118
@@ -156,8 +156,8 @@ def test_a_merged_export_is_one_ordinary_model(trained, quiet, tmp_path):
         assert rows == 400, "every token of the tokenizer has its row, whatever training's softmax covered"
 
 
-def test_an_adapter_names_its_base_as_the_recipe_does(trained, quiet, tmp_path):
-    folder = export(source_of(trained("lora")), "adapter", tmp_path / "adapter", quiet)
+def test_an_adapter_names_its_base_as_the_recipe_does(trained, exported):
+    folder = exported("lora", "adapter")
     config = json.loads((folder / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(trained("lora") / "student")
     assert (folder / "tokenizer.json").exists() and (folder / "adapter_model.safetensors").exists()
@@ -178,7 +178,7 @@ def test_what_cannot_be_exported_is_one_clear_message(trained, quiet, tmp_path, 
     (tmp_path / "mine" / "thesis.txt").write_text("")
     with pytest.raises(ExportError, match="is no export; choose another --out"):
         export(source_of(trained("lora")), "merged", tmp_path / "mine", quiet)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "progress"], "nothing half made is left"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"], "nothing half made is left"
 
 
 CONVERTER = "import sys; out = sys.argv[sys.argv.index('--outfile') + 1]; open(out, 'w').write('GGUF')"
@@ -218,8 +218,8 @@ def test_a_modelfile_renders_the_prompt_of_the_evaluation(trained, quiet, tmp_pa
         assert line in (folder / "Modelfile").read_text().splitlines()
 
 
-def test_what_a_modelfile_cannot_hold_is_refused(trained, quiet, tmp_path):
-    file = prompt.read(export(source_of(trained("lora")), "merged", tmp_path / "m", quiet))
+def test_what_a_modelfile_cannot_hold_is_refused(exported):
+    file = prompt.read(exported("lora", "merged"))
     with pytest.raises(ExportError, match="Use --to gguf"):
         ollama.modelfile("x.gguf", file, 'say """', 10)
 

@@ -3,6 +3,7 @@
 import json
 
 from thriftune.ship.about import About
+from thriftune.ship.ollama import name_of
 from thriftune.ship.prompt import PromptFile
 from thriftune.ship.worker import Asked
 from thriftune.students import embedded
@@ -19,7 +20,8 @@ parts = ["".join(slots[slot] for slot in piece) for piece in prompt["pieces"]]""
 def lines(about: About, prompt: PromptFile, example: Asked) -> str:
     """Return the section's text: Python, or for Ollama the shell's commands."""
     if about.form == "ollama":
-        return _block("sh", f"ollama create {about.name} -f Modelfile && ollama run {about.name}")
+        file = name_of(example.collection, len(prompt.instructions))
+        return _block("sh", f"ollama create {about.name} -f {file} && ollama run {about.name}")
     instructions = f'prompt["instructions"][{json.dumps(example.collection)}]'
     if prompt.instructions[example.collection] is None:  # they differ from question to question
         instructions = json.dumps(example.instructions, ensure_ascii=False)
