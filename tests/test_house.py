@@ -54,7 +54,7 @@ def test_every_recipe_loads(path):
     assert load(path).name == path.stem
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/json-by-schema.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/json-by-schema.md", "docs/export.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)

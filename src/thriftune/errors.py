@@ -8,7 +8,8 @@
         ├── EngineError         the search engine cannot be started, reached or used
         ├── StudentError        the student's model cannot be loaded
         ├── TeacherError        the teacher refuses the key or the model, or cannot be reached
-        └── RunError            the run folder cannot be used
+        ├── RunError            the run folder cannot be used
+        └── ExportError         the model cannot be exported, or the export is not the model that was trained
 
 A bug is any other exception: it keeps its traceback. What a teacher or a student writes is data, never an exception.
 """
@@ -58,3 +59,7 @@ class TeacherError(UserError):
 
 class RunError(UserError):
     """The run folder cannot be read or written."""
+
+
+class ExportError(UserError):
+    """The model cannot be exported in this form, or what was exported is not the model that was trained."""
