@@ -1,4 +1,4 @@
-"""From a trained model to its users: answers, and folders that others load, each proved to be the model that was trained.
+"""From a trained model to its users: answers, and folders that others load, proved to be the model that was trained.
 
 predict     answers in this process
 queue       answers for many who ask at once, in batches
