@@ -63,12 +63,12 @@ class Renderer:
         return self._ids(text)
 
     def source(self, marker: str, prompt: Prompt) -> tuple[int, ...]:
-        """Return the encoder's ids for a seq2seq student."""
+        """Return the encoder's ids for a seq2seq student; no marker where the decoder is told the task."""
         return (*self._ids(self.source_text(marker, prompt)), self.tokenizer.eos_token_id)
 
     def source_text(self, marker: str, prompt: Prompt) -> str:
         """Return the encoder's text for a seq2seq student, without its end."""
-        return f"{marker.strip()} {prompt.instructions}\nQuestion: {prompt.question}"
+        return f"{marker.strip()} {prompt.instructions}\nQuestion: {prompt.question}".lstrip()
 
     def target(self, text: str) -> tuple[int, ...]:
         """Return the decoder's ids for a seq2seq student."""

@@ -3,6 +3,7 @@
 task ──► teach ──► dataset ──► train ──► evaluate ──► report
 """
 
+import io
 from collections.abc import Iterable
 from contextlib import closing
 from functools import cached_property
@@ -29,10 +30,38 @@ def travel(recipe: Recipe, folder: Path, stages: Iterable[str] = STAGES) -> Run:
     Raises:
         UserError: see `errors`; the manifest of the run folder says where it stopped.
     """
+    from thriftune.train import ranks
+
     run = Run(folder)
-    with run.alone():
-        _stages(run, recipe, stages)
+    if ranks.count() > 1:
+        _together(run, recipe, tuple(stages))
+    else:
+        with run.alone():
+            _stages(run, recipe, stages)
     return run
+
+
+def _together(run: Run, recipe: Recipe, stages: tuple[str, ...]) -> None:
+    """Train with several processes: rank 0 does the stage, the others only compute.
+
+    Raises:
+        RunError: another stage is asked for.
+    """
+    from thriftune.train import ranks
+
+    if stages != ("train",):
+        raise RunError("several processes can only train. Run the other commands without torchrun")
+    with ranks.together():
+        if ranks.rank() > 0:
+            from thriftune.train.stage import follow
+
+            follow(run.folder, recipe, Progress("train", stream=io.StringIO()))
+            return
+        try:
+            with run.alone():
+                _stages(run, recipe, stages)
+        finally:
+            ranks.dismiss()
 
 
 def _stages(run: Run, recipe: Recipe, stages: Iterable[str]) -> None:

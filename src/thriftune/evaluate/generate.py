@@ -100,8 +100,10 @@ def _generate(
 ) -> list[list[int]]:
     renderer = student.renderer
     if student.kind == "seq2seq":
-        rows = [list(renderer.source(marker, prompt)) for prompt in prompts]
-        return _plainly(student, rows, max_new_tokens, 1, allowed)
+        in_decoder = student.seq2seq_task == "decoder"
+        rows = [list(renderer.source("" if in_decoder else marker, prompt)) for prompt in prompts]
+        given = [student.model.config.decoder_start_token_id, *(renderer.marker(marker) if in_decoder else ())]
+        return _plainly(student, rows, max_new_tokens, len(given), allowed, given)
     pieces = [renderer.pieces(prompt) for prompt in prompts]
     rows = [[*piece.question, *renderer.marker(marker)] for piece in pieces]
     if not _covered(student.model):
@@ -123,12 +125,22 @@ def _covered(model: Any) -> bool:
 
 
 def _plainly(
-    student: Student, rows: list[list[int]], max_new_tokens: int, start: int, allowed: list[Row] | None
+    student: Student,
+    rows: list[list[int]],
+    max_new_tokens: int,
+    start: int,
+    allowed: list[Row] | None,
+    given: list[int] | None = None,
 ) -> list[list[int]]:
-    """Generate with transformers alone: seq2seq students, and causal ones whose prefix cannot be shared."""
+    """Generate with transformers alone: seq2seq students, and causal ones whose prefix cannot be shared.
+
+    Args:
+        start: where in the output the answer begins. given: what the decoder of a seq2seq student begins with.
+    """
     width, pad = max(map(len, rows)), student.tokenizer.pad_token_id
     ids = [[*[pad] * (width - len(row)), *row] for row in rows]
     mask = [[*[0] * (width - len(row)), *[1] * len(row)] for row in rows]
+    begun = {"decoder_input_ids": torch.tensor([given] * len(rows), device=student.device)} if given else {}
     output = student.model.generate(
         input_ids=torch.tensor(ids, device=student.device),
         attention_mask=torch.tensor(mask, device=student.device),
@@ -138,6 +150,7 @@ def _plainly(
         logits_processor=[Obeying(allowed, student.tokenizer.eos_token_id)] if allowed else None,
         pad_token_id=pad,
         eos_token_id=student.tokenizer.eos_token_id,
+        **begun,
     )
     return [_until(row, student.tokenizer.eos_token_id) for row in output[:, start:].tolist()]
 

@@ -89,9 +89,11 @@ def constraint_of(student: Student, grammars: list[Grammar | None], lessons: lis
 
 
 def _student(run: Run, recipe: Recipe, who: str) -> Student:
-    if who == "base":
-        return load_for_generation(recipe.student.model, recipe.student.kind, recipe.train.precision)
-    return load_tuned(run.path("model"), recipe)
+    if who == "tuned":
+        return load_tuned(run.path("model"), recipe)
+    student = load_for_generation(recipe.student.model, recipe.student.kind, recipe.train.precision)
+    student.seq2seq_task = recipe.train.seq2seq_task
+    return student
 
 
 def _predict(

@@ -24,6 +24,11 @@ class Train(Section):
     `label_weight` is w in `w·label loss + (1 − w)·rationale loss` (Hsieh et al. 2023, equation 3).
     `alpha` is `4 × rank` unless set (Marsh et al. 2026). `micro_tokens` bounds the tokens of one forward pass.
     `max_minutes` is a budget: on a slow machine the schedule runs faster through its steps and ends with it.
+    `checkpointing` keeps only the layers' inputs and computes each layer again in the backward: less memory, more time.
+    `optimizer: adamw_8bit` keeps AdamW's moments in 8 bits (bitsandbytes); `paged_…` also moves them to the host.
+    `parallel` is what several processes do (`torchrun`): copies of the student (ddp), or shares of it (fsdp).
+    `seq2seq_task` is where a seq2seq student is told its task: `encoder` as in the papers, or `decoder`, where the
+    question is read once for both tasks and without knowing them (docs/scale.md).
     `vocabulary: domain` restricts training's softmax to tokens the task can produce (causal students; see
     `train.vocabulary`).
     """
@@ -47,6 +52,10 @@ class Train(Section):
     batch: PositiveInt = 8
     micro_tokens: PositiveInt = 4096
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    checkpointing: bool = False
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    seq2seq_task: Literal["encoder", "decoder"] = "encoder"
     vocabulary: Literal["full", "domain"] = "full"
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 5.0
     validations: Annotated[int, Field(ge=0)] = 4

@@ -176,7 +176,10 @@ def making(facts: Facts) -> list[list[str]]:
         ],
         ["optimizer steps", str(train.get("steps", "–"))],
         ["supervised tokens per second", number(train.get("tokens_per_second"), 0)],
+        ["examples per second", number(train.get("examples_per_second"), 2)],
+        ["share of the GEMM ceiling", _percent(train.get("gemm_share"))],
         ["peak memory of training, GB", number(_giga(train.get("peak_bytes")), 2)],
+        *([f"of it {kind}, GB", number(_giga(held), 3)] for kind, held in train.get("peak_bytes_by_kind", {}).items()),
     ]
     rows += [
         [f"seconds: {stage}", number(facts.seconds(stage), 0)] for stage in ("teach", "dataset", "train", "evaluate")

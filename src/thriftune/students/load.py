@@ -23,6 +23,7 @@ class Student:
     """A model with its tokenizer. `model` is a Hugging Face or PEFT model on `device`.
 
     `candidates` are the tokens that the softmax of training runs over (int64, ascending); None for all.
+    `seq2seq_task` says where a seq2seq student is told its task: see `recipe.Train`.
     """
 
     model: Any
@@ -31,6 +32,7 @@ class Student:
     device: torch.device
     precision: Literal["fp32", "bf16"]
     candidates: torch.Tensor | None = None
+    seq2seq_task: Literal["encoder", "decoder"] = "encoder"
     prefix_caches: dict[tuple[int, ...], Any] = field(default_factory=dict)
 
     @cached_property
@@ -108,7 +110,11 @@ def load_for_training(name: str, kind: str, train: Train) -> Student:
         model = _with_adapters(model, train, resolved)
     if train.modality == "qlora":
         keep_training_kernels(model)
-    return Student(model.to(device), load_tokenizer(name), resolved, device, precision)
+    if train.checkpointing:
+        _checkpoint_activations(model)
+    student = Student(model.to(device), load_tokenizer(name), resolved, device, precision)
+    student.seq2seq_task = train.seq2seq_task
+    return student
 
 
 def load_for_generation(name: str, kind: str, precision: str = "auto") -> Student:
@@ -240,6 +246,18 @@ def _with_adapters(model: Any, train: Train, kind: Kind) -> Any:
         return get_peft_model(model, config, autocast_adapter_dtype=True)
     except ValueError as error:
         raise StudentError(f"train.targets: {_first_line(error)}") from error
+
+
+def _checkpoint_activations(model: Any) -> None:
+    """Let every layer be computed a second time in the backward instead of keeping its activations.
+
+    Packs and frozen bases need nothing else: the non-reentrant form hands keywords (a pack's layout) and autocast on,
+    restores dropout's random numbers, and does not ask that a layer's input has a gradient.
+    """
+    try:
+        model.activation_checkpointing_enable({"use_reentrant": False})
+    except ValueError as error:
+        raise StudentError(f"train.checkpointing: {_first_line(error)} Leave it out for this student") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -34,7 +34,9 @@ def load_tuned(folder: Path, recipe: Recipe) -> Student:
     if not (folder / ADAPTER).exists():
         if not (folder / "config.json").exists():
             raise StudentError(f"{folder} holds no model; train first: thriftune train RECIPE")
-        return load_for_generation(str(folder), recipe.student.kind, recipe.train.precision)
+        student = load_for_generation(str(folder), recipe.student.kind, recipe.train.precision)
+        student.seq2seq_task = recipe.train.seq2seq_task
+        return student
     return load_adapter(folder, recipe.student, recipe.train, merge=True)
 
 
@@ -59,4 +61,6 @@ def load_adapter(folder: Path, settings: Settings, train: Train, *, merge: bool)
         model = PeftModel.from_pretrained(base, str(folder)).merge_and_unload().to(dtype)
     else:
         model = PeftModel.from_pretrained(base.to(dtype), str(folder))
-    return for_generation(model, load_tokenizer(str(folder)), kind, device)
+    student = for_generation(model, load_tokenizer(str(folder)), kind, device)
+    student.seq2seq_task = train.seq2seq_task
+    return student
