@@ -22,6 +22,7 @@ FLOORS = [
     {"students"},
     {"train"},
     {"evaluate"},
+    {"plan"},
     {"report", "ship"},
     {"road"},
     {"cli"},

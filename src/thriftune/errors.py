@@ -9,7 +9,9 @@
         ├── StudentError        the student's model cannot be loaded
         ├── TeacherError        the teacher refuses the key or the model, or cannot be reached
         ├── RunError            the run folder cannot be used
-        └── ExportError         the model cannot be exported, or the export is not the model that was trained
+        ├── ExportError         the model cannot be exported, or the export is not the model that was trained
+        ├── DoesNotFit          the plan says that training needs more memory than there is
+        └── OutOfMemoryError    training ran out of memory, also with the smallest micro-batches
 
 A bug is any other exception: it keeps its traceback. What a teacher or a student writes is data, never an exception.
 """
@@ -63,3 +65,11 @@ class RunError(UserError):
 
 class ExportError(UserError):
     """The model cannot be exported in this form, or what was exported is not the model that was trained."""
+
+
+class DoesNotFit(UserError):
+    """The plan says that training needs more memory than there is; the text has the table and what would fit."""
+
+
+class OutOfMemoryError(UserError):
+    """Training ran out of memory, also with the smallest micro-batches."""

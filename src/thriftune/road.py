@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -16,10 +16,13 @@ from thriftune.errors import RecipeError, RunError
 from thriftune.progress import Progress
 from thriftune.recipe import FILES, Recipe
 from thriftune.records import Lesson, dump_section
-from thriftune.runs import Run, content_id, file_id, read_records
+from thriftune.runs import Run, content_id, file_id, read_records, write_text
 from thriftune.tasks.base import Task
 from thriftune.tasks.build import build
 from thriftune.version import VERSION
+
+if TYPE_CHECKING:  # loads torch
+    from thriftune.plan.make import Plan
 
 STAGES = ("teach", "dataset", "train", "evaluate", "report")
 
@@ -222,13 +225,84 @@ def _dataset(run: Run, recipe: Recipe, task: _Lazy) -> None:
 
 def _train(run: Run, recipe: Recipe, task: _Lazy) -> None:
     def work() -> dict[str, Any]:
+        from thriftune.train import ranks
         from thriftune.train.stage import train  # loads torch: only when there is something to do
 
-        return train(run, recipe, task(), Progress("train"))
+        progress = Progress("train")
+        if ranks.count() > 1:  # they share a machine's memory in ways that the plan does not know
+            return train(run, recipe, task(), progress)
+        return _trained_in_what_there_is(run, recipe, task, progress)
 
     identity = _train_identity(run, recipe, task)
     outputs = ["model", "metrics.jsonl", "checkpoint.safetensors"]
     _told(run, "train", run.stage("train", identity, outputs, work))
+
+
+def _trained_in_what_there_is(run: Run, recipe: Recipe, task: _Lazy, progress: Progress) -> dict[str, Any]:
+    """Train by a plan made beforehand; where memory runs out nevertheless, again with smaller micro-batches."""
+    from thriftune.plan.guard import planned
+    from thriftune.plan.retry import with_smaller_batches
+    from thriftune.train.stage import train
+
+    plan: dict[str, Any] = {}
+    if recipe.plan.check:
+        progress.say("planning: what the training step will hold in memory")
+        asked = recipe.train.micro_tokens
+        recipe, figures = planned(run, recipe, task)
+        plan = {"plan": figures}
+        if recipe.train.micro_tokens != asked:
+            progress.say(f"micro-batches of {recipe.train.micro_tokens} tokens instead of {asked}: the same gradient")
+
+    def tell(attempts: list[dict[str, Any]]) -> None:
+        progress.say(f"memory ran out with micro-batches of {attempts[-1]['micro_tokens']} tokens")
+        run.so_far("train", {**plan, "attempts": attempts})
+
+    figures = with_smaller_batches(lambda changed: train(run, changed, task(), progress), recipe, tell)
+    return {**figures, **plan}
+
+
+def plan(recipe: Recipe, folder: Path, gpu: str | None = None, memory: str | None = None) -> "Plan":
+    """Return what fits into which memory, for each modality; nothing is loaded and nothing written.
+
+    Raises:
+        InputError: the GPU is not known, or how much memory is free.
+        StudentError: there is no config for the student, or it cannot be trained.
+    """
+    from thriftune.plan.configs import config_of
+    from thriftune.plan.make import make_plan
+    from thriftune.plan.prepare import candidates_for, device_for, rows_for
+
+    device, config = device_for(recipe, gpu, memory), config_of(recipe.student.model)
+    with closing(_Lazy(recipe)) as task:
+        rows = rows_for(recipe, config, folder, task)
+        return make_plan(recipe, config, rows, device, candidates_for(recipe, rows, task))
+
+
+def pilot(recipe: Recipe, folder: Path, minutes: float) -> "tuple[Plan, list[dict[str, Any]], str]":
+    """Teach, make the dataset, plan, and train each modality that fits for some minutes; return plan, trials and page.
+
+    Writes `pilot.jsonl` and `pilot.md` into the run folder.
+
+    Raises:
+        UserError: as `travel`.
+    """
+    from thriftune.plan.configs import config_of
+    from thriftune.plan.make import make_plan
+    from thriftune.plan.page import page
+    from thriftune.plan.pilot import pilot as tried
+    from thriftune.plan.prepare import candidates_for, device_for, rows_for
+
+    run, progress = Run(folder), Progress("pilot")
+    with run.alone():
+        _stages(run, recipe, ("teach", "dataset"))
+        device, config = device_for(recipe), config_of(recipe.student.model)
+        with closing(_Lazy(recipe)) as task:
+            rows = rows_for(recipe, config, folder, task)
+            plan = make_plan(recipe, config, rows, device, candidates_for(recipe, rows, task))
+            trials = tried(run, recipe, task(), plan, minutes, progress)
+        text = page(plan, trials, recipe, len(rows.rows))
+        write_text(run.path("pilot.md"), text)
+    return plan, trials, text
 
 
 def _evaluate(run: Run, recipe: Recipe, task: _Lazy) -> None:

@@ -2,6 +2,7 @@
 
 from thriftune.recipe.dataset import Dataset
 from thriftune.recipe.evaluate import Evaluate
+from thriftune.recipe.plan import Plan
 from thriftune.recipe.read import load
 from thriftune.recipe.student import Student
 from thriftune.recipe.task import FILES, Collection, Database, Engine, Schema, Task
@@ -17,6 +18,7 @@ __all__ = [
     "Engine",
     "Evaluate",
     "Expand",
+    "Plan",
     "Price",
     "Recipe",
     "Schema",

@@ -130,7 +130,7 @@ def read_prefix(model: Any, prefix: Sequence[int]) -> list[tuple[torch.Tensor, t
     device, dtype = model.device, model.dtype
     cache = Cache([], len(prefix), torch.zeros(1, len(prefix), device=device, dtype=dtype))
     ids = torch.tensor([list(prefix)], device=device)
-    _forward(model, ids, torch.arange(len(prefix), device=device)[None], cache)
+    forward(model, ids, torch.arange(len(prefix), device=device)[None], cache)
     return [(keys[0], values[0]) for keys, values in cache.own]
 
 
@@ -182,10 +182,10 @@ def _step(model: Any, cache: Cache, writers: Sequence[Writer], start: int, limit
     first = torch.tensor([start + place - pad for place, pad in zip(places, pads, strict=True)], device=device)
     positions = (first[:, None] + torch.arange(width, device=device)).clamp(min=start)
     cache.make_room(torch.tensor(pads, device=device), width)
-    return _forward(model, ids, positions, cache)
+    return forward(model, ids, positions, cache)
 
 
-def _forward(model: Any, ids: torch.Tensor, positions: torch.Tensor, cache: Cache) -> torch.Tensor:
+def forward(model: Any, ids: torch.Tensor, positions: torch.Tensor, cache: Cache) -> torch.Tensor:
     """Run the new tokens through the model; return the logits `[B, V]` behind the last."""
     with shared_prefix_attention(model):
         found = model.get_decoder()(input_ids=ids, position_ids=positions, use_cache=False, cache=cache)
