@@ -21,6 +21,8 @@ def refuse_early(known: About, allow: bool) -> None:
         ExportError: the student's kind cannot take this form, or the converter is not there.
         MissingPackage: there is nothing to prove a GGUF file with.
     """
+    if known.train.seq2seq_task == "decoder":
+        raise ExportError("prompt.json cannot tell a decoder its task yet. Train with train.seq2seq_task: encoder")
     if known.form in ("gguf", "ollama"):
         if known.kind == "seq2seq":
             raise ExportError("GGUF files are made of causal students here; this one is seq2seq. Use --to merged")
