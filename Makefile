@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 RUNS ?= runs
 TORCH_FLAGS ?=
 
-.PHONY: help demo test check lock clean
+.PHONY: help demo test check bench lock clean
 
 help:
 	@echo "make demo       install, run the demo recipe, print the table and where the report is (about 20 minutes)"
 	@echo "make test       install, run the tests (under 10 minutes)"
 	@echo "make check      lint, types, tests"
+	@echo "make bench      install TRL beside it, measure the training step against it (hours; goes on where it stopped)"
 	@echo "make lock       resolve requirements/lock.txt anew"
 
 # torch comes first and alone: the lock has no hash for it, so that a CPU build or a CUDA build may be there already
@@ -41,9 +42,18 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/step.py $(BENCH)
+
+$(VENV)/.bench: $(VENV)/.installed requirements/bench.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/bench.txt
+	@touch $@
+
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile pyproject.toml --extra qlora --extra elasticsearch --extra tables --extra dev -c requirements/torch.txt $(UV_FLAGS) \
 		--python-version 3.11 --generate-hashes --no-emit-package torch --no-header -o requirements/lock.txt
+	$(BIN)/uv pip compile pyproject.toml --extra bench -c requirements/torch.txt -c requirements/lock.txt $(UV_FLAGS) \
+		--python-version 3.11 --generate-hashes --no-emit-package torch --no-header -o requirements/bench.txt
 
 clean:
 	rm -rf $(VENV) $(RUNS)

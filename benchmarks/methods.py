@@ -18,7 +18,7 @@ from thriftune.recipe import Train
 from thriftune.students.load import Student
 from thriftune.train.batches import Row, micro_batches, scale_of
 from thriftune.train.loss import loss_of
-from thriftune.train.tree import tree_attention
+from thriftune.train.losses import packing
 
 METHODS = ("reference", "trl_label", "trl_together", "label_only", "dss")
 _IGNORED = -100
@@ -55,7 +55,7 @@ def _ours(method: str, student: Student, settings: Train, micro_rows: int) -> An
         if method == "label_only":
             rows = [replace(row, rationale=()) for row in rows]
         scale = scale_of(rows, 0.5 if method == "dss" else 1.0)
-        with tree_attention(student.model):
+        with packing(student):
             for batch in micro_batches(rows, settings.micro_tokens):
                 yield loss_of(student, batch, scale).total
 

@@ -1,13 +1,14 @@
 """Which precision learns? fp32 masters, pure bf16, Kahan summation and stochastic rounding, side by side.
 
-    python benchmarks/precision.py tiny --steps 200
+    python benchmarks/precision.py tiny --steps 200 --rows 1 --seeds 2
     python benchmarks/precision.py smollm2-135m-instruct --steps 60 --rates 1e-5 --seeds 1 --rows 1
 
-Every variant sees the same rows in the same order from the same first weights. Adds its rows to
-`benchmarks/results/precision.json`; `docs/decisions/precision.md` draws the conclusion.
+Every variant sees the same rows (of the shorter lessons) in the same order from the same first weights. Adds to
+`benchmarks/results/precision.json` what is not in it; `docs/decisions/precision.md` draws the conclusion.
 """
 
 import argparse
+import itertools
 import json
 import random
 import statistics
@@ -78,7 +79,8 @@ class AdamW:
 
 def rows_of(student: Student, count: int) -> list[Row]:
     made = []
-    for line in map(json.loads, path_of("demo:films").read_text(encoding="utf-8").splitlines()[:count]):
+    lines = sorted(path_of("demo:films").read_text(encoding="utf-8").splitlines(), key=len)[:count]
+    for line in random.Random(0).sample(list(map(json.loads, lines)), count):
         parsed, prompt = parse(line["response"]), Prompt("Films.", line["questions"][0])
         made.append(make_row(student.renderer, prompt, parsed.label, parsed.rationale, "causal"))
     return made
@@ -122,24 +124,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         # weights on the bf16 grid, as published checkpoints have them
         folder = tiny.save(Path(temporary) / "tiny", dtype=torch.bfloat16) if asked.student == "tiny" else asked.student
-        for rate in asked.rates:
-            for variant in asked.variants:
-                runs = [train(str(folder), variant, rate, seed, asked.steps, asked.rows) for seed in range(asked.seeds)]
-                row = _row(asked, variant, rate, runs)
-                same = ("student", "variant", "rate", "steps", "rows")
-                known = [other for other in known if any(other[key] != row[key] for key in same)] + [row]
-                print({key: value for key, value in row.items() if key != "losses"}, flush=True)
-                RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        for rate, variant in itertools.product(asked.rates, asked.variants):
+            asked_for = {"student": asked.student, "variant": variant, "rate": rate, "steps": asked.steps}
+            asked_for |= {"rows": asked.rows, "seeds": asked.seeds}
+            if any(all(row[key] == value for key, value in asked_for.items()) for row in known):
+                continue
+            runs = [train(str(folder), variant, rate, seed, asked.steps, asked.rows) for seed in range(asked.seeds)]
+            known.append(asked_for | _found(variant, asked.steps, runs))
+            print({key: value for key, value in known[-1].items() if key != "losses"}, flush=True)
+            RESULTS.write_text(json.dumps(known) + "\n", encoding="utf-8")
 
 
-def _row(asked: argparse.Namespace, variant: str, rate: float, runs: list[dict]) -> dict[str, object]:
-    ends = [statistics.mean(run["losses"][-max(1, asked.steps // 10) :]) for run in runs]
+def _found(variant: str, steps: int, runs: list[dict]) -> dict[str, object]:
+    ends = [statistics.mean(run["losses"][-max(1, steps // 10) :]) for run in runs]
     return {
-        "student": asked.student,
-        "variant": variant,
-        "rate": rate,
-        "steps": asked.steps,
-        "rows": asked.rows,
         "first_loss": runs[0]["losses"][0],
         "last_loss": [round(end, 4) for end in ends],
         "valid_loss": [run["valid"] for run in runs],

@@ -9,6 +9,7 @@
         ├── StudentError        the student's model cannot be loaded
         ├── TeacherError        the teacher refuses the key or the model, or cannot be reached
         ├── RunError            the run folder cannot be used
+        ├── ExportError         the model cannot be exported, or the export is not the model that was trained
         ├── DoesNotFit          the plan says that training needs more memory than there is
         └── OutOfMemoryError    training ran out of memory, also with the smallest micro-batches
 
@@ -60,6 +61,10 @@ class TeacherError(UserError):
 
 class RunError(UserError):
     """The run folder cannot be read or written."""
+
+
+class ExportError(UserError):
+    """The model cannot be exported in this form, or what was exported is not the model that was trained."""
 
 
 class DoesNotFit(UserError):

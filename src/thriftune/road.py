@@ -120,14 +120,44 @@ def export(folder: Path, form: str, out: Path, rationales: bool = False) -> dict
     lessons_of(run)  # before an engine is started for nothing
     if form != "chat":
         return exported(run, form, out)
+    with closing(build(_recipe_of(run))) as task:
+        return export_chats(run, task, out, rationales)
+
+
+def ship(folder: Path, form: Any, out: Path | None = None, allow: bool = False) -> Path:
+    """Export the trained model of a run (`adapter`, `merged`, `gguf`, `ollama`), prove it, and return the folder.
+
+    The report is brought up to date where the run has scores.
+
+    Raises:
+        RunError: the folder is no run, or its training is not done.
+        ExportError: the form cannot be made, or is not the trained model (unless `allow`).
+    """
+    run = Run(folder)
+    recipe = _recipe_of(run)
+    with run.alone(), closing(_Lazy(recipe)) as lazy:
+        trained = _train_identity(run, recipe, lazy)
+        if not run.is_done("train", trained):
+            raise RunError(f"{run.folder} holds no trained model of its recipe. Run: thriftune run RECIPE")
+        scored = run.is_done("evaluate", _evaluate_identity(run, recipe, lazy))
+
+        from thriftune.ship.source import Source
+        from thriftune.ship.stage import export  # loads torch: only when there is something to do
+
+        try:
+            return export(Source(run, recipe, lazy(), trained, scored), form, out, Progress("export"), allow=allow)
+        finally:
+            if scored:
+                _report(run, recipe, lazy)
+
+
+def _recipe_of(run: Run) -> Recipe:
     try:
-        recipe = Recipe.model_validate(run.manifest.get("recipe"))
+        return Recipe.model_validate(run.manifest.get("recipe"))
     except ValidationError as error:
         raise RunError(
             f"{run.path('manifest.json')} holds no recipe of this version. Run: thriftune teach RECIPE"
         ) from error
-    with closing(build(recipe)) as task:
-        return export_chats(run, task, out, rationales)
 
 
 def _collections(recipe: Recipe) -> list[str]:
@@ -297,7 +327,8 @@ def _report(run: Run, recipe: Recipe, task: _Lazy) -> None:
     evaluated = _evaluate_identity(run, recipe, task)
     if not run.is_done("evaluate", evaluated):
         raise RunError(f"{run.folder} holds no scores of this recipe's model. Run: thriftune evaluate RECIPE")
-    identity = content_id(VERSION, evaluated, _files(run, "scores.json"))
+    shown = [_files(run, "scores.json"), *([_files(run, "parity.json")] if run.path("parity.json").is_file() else [])]
+    identity = content_id(VERSION, evaluated, *shown)
     _told(run, "report", run.stage("report", identity, ["report.html", "report.md"], lambda: report(run)))
 
 

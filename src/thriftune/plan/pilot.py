@@ -75,7 +75,7 @@ def pilot(run: Run, recipe: Recipe, task: Task, plan: Plan, minutes: float, prog
             progress.say(f"pilot: {trial.option.modality}, {trial.lessons} lessons")
             known[identity] = {"id": identity, **_run(recipe, task, trial, lessons["train"], held_out, progress)}
             append_record(run.path(TRIALS), known[identity])
-        return known[identity]
+        return dict(known[identity])
 
     options = [line.best for line in plan.lines if line.best]
     trials = [tried(Trial(option, len(lessons["train"]), minutes)) for option in options]
@@ -89,7 +89,8 @@ def pilot(run: Run, recipe: Recipe, task: Task, plan: Plan, minutes: float, prog
 
 def sizes(lessons: int, seconds_per_example: float, minutes: float) -> list[int]:
     """Return numbers of lessons, each twice the one before, whose passes take about `minutes` together."""
-    found, spent, size = [], 0.0, min(SMALLEST, lessons)
+    found: list[int] = []
+    spent, size = 0.0, min(SMALLEST, lessons)
     while size <= lessons and (len(found) < 2 or spent + size * seconds_per_example <= 60 * minutes):
         found.append(size)
         spent += size * seconds_per_example

@@ -113,6 +113,12 @@ def table(facts: Facts) -> list[list[str]]:
     rows.append(
         ["answers cut off at max_new_tokens", *(_count(facts.scores[w].get("cut_off")) for w in facts.students)]
     )
+    rows.append(
+        ["answers kept within a grammar", *(_yes(facts.scores[who].get("constrained")) for who in facts.students)]
+    )
+    if any(facts.scores[who].get("gold_refused") for who in facts.students):
+        cells = (_count(facts.scores[who].get("gold_refused")) for who in facts.students)
+        rows.append(["gold answers that the grammar cannot spell", *cells])
     for key in ("label_loss", "rationale_loss"):
         rows.append([key.replace("_", " "), *(nats(facts.scores[who].get(key)) for who in facts.students)])
     rows.append(
@@ -187,6 +193,10 @@ def _percent(value: Any) -> str:
 
 def _giga(value: Any) -> float | None:
     return None if value is None else float(value) / 1e9
+
+
+def _yes(value: Any) -> str:
+    return "–" if value is None else "yes" if value else "no"
 
 
 def _count(value: Any) -> str:

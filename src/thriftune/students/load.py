@@ -10,9 +10,10 @@ import torch
 from safetensors import SafetensorError
 
 from thriftune.errors import MissingPackage, StudentError
-from thriftune.prompts import Renderer
+from thriftune.prompts import Prompt, Renderer
 from thriftune.recipe import Train
 from thriftune.students import embedded
+from thriftune.students.constrain import Constrainer
 
 Kind = Literal["causal", "seq2seq"]
 
@@ -38,6 +39,16 @@ class Student:
     def renderer(self) -> Renderer:
         """The renderer of prompts for this student's tokenizer."""
         return Renderer(self.tokenizer)
+
+    def prompt_length(self, prompt: Prompt) -> int:
+        """Return how many tokens a prompt has."""
+        pieces = self.renderer.pieces(prompt)
+        return len(pieces.prefix) + len(pieces.question)
+
+    @cached_property
+    def constrainer(self) -> Constrainer:
+        """What keeps answers within a grammar for this student's tokenizer."""
+        return Constrainer(self.tokenizer, self.model.get_output_embeddings().weight.shape[0])
 
     def autocast(self) -> torch.autocast:
         """Return the context of computation: bf16 autocast over the stored weights, or nothing."""

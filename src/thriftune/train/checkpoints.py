@@ -30,10 +30,14 @@ def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
         RunError: the disk is full or may not be written; an older checkpoint stays.
     """
     tensors: dict[str, torch.Tensor] = {}
+    written: set[int] = set()
     for name, value in _everything(model, optimizer):
         gathered = whole(value)
         if ranks.rank() == 0:
-            tensors[name] = gathered.cpu().contiguous()
+            tensor = gathered.cpu().contiguous()
+            # 8-bit optimizers share their tables between parameters, which the format refuses
+            tensors[name] = tensor.clone() if tensor.data_ptr() in written else tensor
+            written.add(tensor.data_ptr())
     for number, states in enumerate(ranks.gather(_random())):
         tensors |= {_random_key(kind, number): value for kind, value in states.items()}
     if ranks.rank() == 0:

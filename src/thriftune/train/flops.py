@@ -57,7 +57,7 @@ def _place(name: str) -> str:
 def _head(student: Student) -> int:
     table: Any = unwrapped(student.model).get_output_embeddings().weight
     size = len(table) if student.candidates is None else min(len(table), len(student.candidates) + REST)
-    return 2 * size * table.shape[1] * (3 if table.requires_grad else 2)
+    return int(2 * size * table.shape[1] * (3 if table.requires_grad else 2))
 
 
 def flops_of(costs: Costs, rows: Sequence[Row], kind: str) -> int:

@@ -122,7 +122,7 @@ def fit(
     figures = {"steps": done, "train_seconds": round(spent, 3), "processes": ranks.count()}
     if ranks.rank() == 0:
         records = [value for _, value in read_lines(folder / "metrics.jsonl")]
-        figures |= {"tokens": sum(record["tokens"] for record in records), **meter.figures(records, spent)}
+        figures |= {"tokens": sum(record["tokens"] for record in records), **meter.figures(records, max(spent, 1e-9))}
     return figures
 
 

@@ -1,7 +1,7 @@
 """Rows of a task's lessons, and the loss of a student on them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 
 import torch
@@ -13,15 +13,20 @@ from thriftune.students.load import Student
 from thriftune.tasks.base import Task
 from thriftune.train import ranks
 from thriftune.train.batches import Row, Scale, make_row, micro_batches, scale_of, shares
+from thriftune.train.lora_linear import fewer_passes
 from thriftune.train.loss import Loss, loss_of
 from thriftune.train.tree import tree_attention
 
 Compute = Callable[[list[Row], Scale], Loss]
 
 
-def packing(student: Student) -> AbstractContextManager[None]:
+def packing(student: Student) -> AbstractContextManager[object]:
     """Return the context in which the student's loss is computed, and its backward (checkpointing computes again)."""
-    return tree_attention(student.model) if student.kind == "causal" else nullcontext()
+    with ExitStack() as stack:
+        stack.enter_context(fewer_passes(student.model))
+        if student.kind == "causal":
+            stack.enter_context(tree_attention(student.model))
+        return stack.pop_all()
 
 
 def rows_of(student: Student, task: Task, lessons: Sequence[Lesson], objective: str) -> list[Row]:

@@ -74,13 +74,14 @@ class Meter:
 
     def figures(self, records: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
         """Return the figures of a whole training from the records of its steps and its seconds without validation."""
-        sums = {key: sum(record[key] for record in records) for key in ("tokens", "examples", "flops")}
-        held = [record["bytes"] for record in records if "bytes" in record]
+        sums = {key: sum(record[key] for record in records) for key in ("tokens", "examples")}
         rates = {
             "tokens_per_second": round(sums["tokens"] / seconds, 1),
             "examples_per_second": round(sums["examples"] / seconds, 3),
-            "model_flops": sums["flops"],
-            "gemm_flops_per_second": round(self.ceiling),
-            "gemm_share": round(sums["flops"] / seconds / self.ceiling, 4),
         }
+        if all("flops" in record for record in records):  # a training begun by an older version has none
+            flops = sum(record["flops"] for record in records)
+            rates |= {"model_flops": flops, "gemm_flops_per_second": round(self.ceiling)}
+            rates |= {"gemm_share": round(flops / seconds / self.ceiling, 4)}
+        held = [record["bytes"] for record in records if "bytes" in record]
         return rates | ({"peak_bytes_by_kind": max(held, key=lambda kinds: sum(kinds.values()))} if held else {})

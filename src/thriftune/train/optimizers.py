@@ -23,9 +23,10 @@ def optimizer_of(student: Student, settings: Train) -> torch.optim.Optimizer:
         return torch.optim.AdamW(trainable, fused=True, **keys)
     _refuse(student, settings)
     try:
-        from bitsandbytes import optim
+        import bitsandbytes
     except ImportError as error:
         raise MissingPackage("thriftune[qlora]", f"train.optimizer: {settings.optimizer} needs bitsandbytes") from error
+    optim: Any = bitsandbytes.optim
     kind = optim.AdamW8bit if settings.optimizer == "adamw_8bit" else optim.PagedAdamW8bit
     made: torch.optim.Optimizer = kind(trainable, **keys)
     return made

@@ -51,12 +51,12 @@ class Computation:
 
     def backward(self, loss: Loss) -> None:
         """Add the gradient of the sum over ranks: the wrappers give the mean, so each share counts that often."""
-        (loss.total * ranks.count()).backward()  # type: ignore[no-untyped-call]
+        (loss.total * ranks.count()).backward()
 
     def accumulating(self, more: bool) -> AbstractContextManager[None]:
         """Return the context of one micro-batch: copies exchange gradients once, with the last; shares each time."""
         if more and isinstance(self.module, DistributedDataParallel):
-            return self.module.no_sync()  # type: ignore[return-value]
+            return self.module.no_sync()
         return nullcontext()
 
 
