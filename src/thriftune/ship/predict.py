@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from thriftune.errors import InputError, RunError
-from thriftune.prompts import RATIONALE_MARKER
+from thriftune.prompts import LABEL_MARKER, RATIONALE_MARKER
 from thriftune.recipe import Recipe
 from thriftune.records import Question, Record
 from thriftune.runs import Run
@@ -107,7 +107,7 @@ class Predictor:
         return generate(
             self.student,
             [self.task.prompt(question) for question in asked],
-            **({"marker": RATIONALE_MARKER} if rationale else {}),
+            marker=RATIONALE_MARKER if rationale else LABEL_MARKER,
             batch=settings.batch,
             max_new_tokens=settings.max_new_tokens,
             grammars=[self.task.grammar(question) for question in asked] if within else None,

@@ -17,7 +17,8 @@ from thriftune.tasks.base import Grammar
 _KEPT = 64  # compiled grammars; clients of a server may bring schemas of their own
 _TRIED = 64  # tokens, the likeliest first, of which one has to write a new key
 _MEND = ". To let students write freely: evaluate.constrained: false"
-_COMPACT = {"whitespace_flexible": False, "json_allowed_escapes": '"\\bfnrt'}  # as `json.dumps` writes
+_COMPACT: Any = {"whitespace_flexible": False, "json_allowed_escapes": '"\\bfnrt'}  # as `json.dumps` writes
+_LENIENT: Any = {**_COMPACT, "lenient": True}
 
 
 class Constrainer:
@@ -84,7 +85,7 @@ class Constrainer:
         if grammar.strict:
             return self._sound(exact, "")
         if fault := self._fault(exact):
-            exact = LLMatcher.grammar_from_json_schema(grammar.text, overrides={**_COMPACT, "lenient": True})
+            exact = LLMatcher.grammar_from_json_schema(grammar.text, overrides=_LENIENT)
             self.ignored.append(fault)
         return self._sound(exact, _MEND)
 
