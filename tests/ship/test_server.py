@@ -1,5 +1,6 @@
 """The server as its clients see it: OpenAI's own, curl, and those who mean no good."""
 
+import contextlib
 import json
 import os
 import re
@@ -15,6 +16,11 @@ import urllib.request
 
 import openai
 import pytest
+import yaml
+
+from thriftune.errors import UserError
+from thriftune.recipe import load as load_recipe
+from thriftune.road import travel
 
 MODEL = "tiny/films"
 ASKED = [{"role": "user", "content": "war films"}]
@@ -118,6 +124,26 @@ def test_the_reason_comes_before_the_answer_as_a_teacher_gives_it(server):
         )
         found = parse(answer.choices[0].message.content)
         assert isinstance(found, Parsed) and found.label == plain and found.rationale
+
+
+@pytest.mark.parametrize("output", ["tags", "json_schema"])
+def test_it_teaches_another_run(server, run, tmp_path, monkeypatch, output):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    asked = {"id": "a", "collection": "films", "questions": ["war films", "dramas of 1992"]}
+    (tmp_path / "questions.jsonl").write_text(json.dumps(asked) + "\n")
+    recipe = yaml.safe_load((run.parent / "recipe.yaml").read_text())
+    for collection in recipe["task"]["collections"].values():
+        collection.update({name: str(run.parent / file) for name, file in collection.items()})
+    teacher = {"kind": "openai", "model": f"{MODEL}:explain", "base_url": server.url, "output": output}
+    recipe["teacher"] = teacher | {"questions": ["questions.jsonl"], "asks_again": False, "examples": 0}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    with contextlib.suppress(UserError):  # of a student trained for two steps perhaps nothing can be learned
+        travel(load_recipe(tmp_path / "recipe.yaml"), tmp_path / "taught", ("teach",))
+    files = [tmp_path / "taught" / name for name in ("lessons.jsonl", "rejects.jsonl")]
+    landed = [json.loads(line) for file in files if file.exists() for line in file.read_text().splitlines()]
+    assert len(landed) == 2
+    form = {"teacher_error", "no_response", "no_rationale", "no_answer", "broken_json", "nested_tags"}
+    assert not form & {record.get("reason") for record in landed}, landed
 
 
 def test_curl_asks_and_searches(server):

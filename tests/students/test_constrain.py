@@ -51,6 +51,26 @@ def test_one_that_is_free_is_as_without_grammars(student):
     assert mixed[0].text.startswith('{"query":{"term":{"')
 
 
+def test_no_key_is_written_twice():
+    tokenizer, chance = tiny.tokenizer(), torch.Generator().manual_seed(0)
+    grammar = Grammar("lark", 'start: "{" KEY "1" ("," KEY "1"){7} "}"\nKEY: /"[ab]{1,30}":/')
+    constrainer, refused = Constrainer(tokenizer, 400), 0
+    for _ in range(20):
+        row, free = constrainer.row(grammar), constrainer.matcher(grammar)
+        written = list(row.forced())
+        free.consume_tokens(written)
+        while not row.must_end():
+            logits = torch.randn(400, generator=chance)
+            token = row.choose(logits, int(logits.argmax()))
+            allowed = allowed_tokens(free.compute_bitmask(), 400)
+            refused += token != int(logits.masked_fill(~allowed, -torch.inf).argmax())
+            new = [token, *row.take(token)]
+            free.consume_tokens(new)
+            written += new
+        assert len(json.loads(tokenizer.decode(written))) == 8, tokenizer.decode(written)
+    assert refused > 3, "the grammar alone would have let keys come twice"
+
+
 def test_where_there_is_one_answer_the_model_is_not_asked(student):
     only = Grammar("lark", 'start: "{}"')
     answers = generate(student, PROMPTS, grammars=[only, QUERY, only], max_new_tokens=60)

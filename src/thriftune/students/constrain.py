@@ -4,18 +4,21 @@ Decoding is greedy, so a mask is seldom needed: the likeliest token is tried fir
 it is the mask of all allowed tokens made (by llguidance) and the likeliest of those taken. The result is the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from thriftune.errors import StudentError
+from thriftune.students.keys import Keys
 from thriftune.students.writers import Row
 from thriftune.tasks.base import Grammar
 
 _KEPT = 64  # compiled grammars; clients of a server may bring schemas of their own
+_TRIED = 64  # tokens, the likeliest first, of which one has to write a new key
 _MEND = ". To let students write freely: evaluate.constrained: false"
 _COMPACT: Any = {"whitespace_flexible": False, "json_allowed_escapes": '"\\bfnrt'}  # as `json.dumps` writes
+_LENIENT: Any = {**_COMPACT, "lenient": True}
 
 
 class Constrainer:
@@ -54,7 +57,7 @@ class Constrainer:
         """
         if grammar is None:
             return Row()
-        return GrammarRow(self.matcher(grammar), self._end)
+        return GrammarRow(self.matcher(grammar), self._tokenizer.decode_bytes, self._end)
 
     def accepts(self, grammar: Grammar, ids: Sequence[int]) -> bool:
         """Tell whether an answer, as token ids without the end, is within the grammar."""
@@ -82,8 +85,7 @@ class Constrainer:
         if grammar.strict:
             return self._sound(exact, "")
         if fault := self._fault(exact):
-            lenient: Any = {**_COMPACT, "lenient": True}
-            exact = LLMatcher.grammar_from_json_schema(grammar.text, overrides=lenient)
+            exact = LLMatcher.grammar_from_json_schema(grammar.text, overrides=_LENIENT)
             self.ignored.append(fault)
         return self._sound(exact, _MEND)
 
@@ -102,29 +104,35 @@ class Constrainer:
 
 
 class GrammarRow(Row):
-    """What one row may write next by a grammar."""
+    """What one row may write next by a grammar of JSON, or of any text without quotes and braces of its own.
 
-    def __init__(self, matcher: Any, end: int) -> None:
-        self._matcher, self._end = matcher, end
+    Args:
+        spell: returns the bytes of tokens.
+    """
+
+    def __init__(self, matcher: Any, spell: Callable[[list[int]], bytes], end: int) -> None:
+        self._matcher, self._spell, self._end = matcher, spell, end
+        self._keys = Keys()
 
     def choose(self, logits: torch.Tensor, likeliest: int) -> int:
         """Return the likeliest token `[V]` that is allowed; the end if there is none."""
-        if self._allows(likeliest):
+        if self._allows(likeliest) and self._is_new(likeliest):
             return likeliest
         allowed = allowed_tokens(self._matcher.compute_bitmask(), logits.shape[-1]).to(logits.device)
-        if not allowed.any():
-            return self._end
-        return int(logits.masked_fill(~allowed, float("-inf")).argmax())
+        best = logits.masked_fill(~allowed, float("-inf")).topk(min(_TRIED, int(allowed.sum()))).indices.tolist()
+        return next((token for token in best if self._is_new(token)), self._end)
 
     def take(self, token: int) -> list[int]:
         """Go on behind an allowed token; return those that are forced."""
         self._matcher.consume_token(token)
+        self._read([token])
         return self.forced()
 
     def forced(self) -> list[int]:
         """Return the tokens that must follow, and go on behind them."""
         tokens = [token for token in self._matcher.compute_ff_tokens() if token != self._end]
         self._matcher.consume_tokens(tokens)
+        self._read(tokens)
         return tokens
 
     def must_end(self) -> bool:
@@ -135,6 +143,13 @@ class GrammarRow(Row):
         if token == self._end:
             return bool(self._matcher.is_accepting())
         return bool(self._matcher.validate_tokens([token]) == 1)
+
+    def _is_new(self, token: int) -> bool:
+        """Whether the token writes no key for the second time."""
+        return token == self._end or self._keys.after(self._spell([token])) is not None
+
+    def _read(self, tokens: list[int]) -> None:
+        self._keys = self._keys.after(self._spell(tokens)) or self._keys
 
 
 class Obeying:
