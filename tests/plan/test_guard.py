@@ -100,6 +100,7 @@ def read(folder, student, memory, *overrides):
     return load(folder / "recipe.yaml", list(overrides))
 
 
+@pytest.mark.slow
 def test_run_refuses_what_cannot_fit_and_trains_what_it_names(tmp_path, wide_folder):
     """The road itself: refused in seconds with the table; with each change that it names it is planned and trained."""
     from thriftune.road import travel
