@@ -14,6 +14,8 @@ from thriftune.plan.text import data, table
 from thriftune.recipe import Recipe, load
 from thriftune.runs import Run
 
+pytestmark = pytest.mark.slow  # minutes on two cores
+
 RECIPE = {"name": "x", "task": {"collections": {"films": {"demo": "films"}}}, "teacher": {"lessons": ["demo:films"]}}
 
 

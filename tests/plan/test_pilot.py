@@ -12,6 +12,8 @@ from thriftune.recipe import Recipe, load
 from thriftune.runs import read_lines
 from thriftune.testing import tiny
 
+pytestmark = pytest.mark.slow  # minutes on two cores
+
 RECIPE = {"name": "x", "task": {"collections": {"films": {"demo": "films"}}}, "teacher": {"lessons": ["demo:films"]}}
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from thriftune.testing import tiny
 
+pytestmark = pytest.mark.slow  # minutes on two cores
+
 RECIPE = """
 name: small
 task:

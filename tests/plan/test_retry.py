@@ -7,6 +7,8 @@ from thriftune.errors import OutOfMemoryError
 from thriftune.plan.retry import with_smaller_batches
 from thriftune.recipe import Recipe
 
+pytestmark = pytest.mark.slow  # minutes on two cores
+
 RECIPE = {"name": "x", "task": {"collections": {"films": {"demo": "films"}}}, "teacher": {"lessons": ["demo:films"]}}
 
 

@@ -16,6 +16,8 @@ from thriftune.recipe import Train
 from thriftune.students.load import load_for_training
 from thriftune.train.vocabulary import domain_ids
 
+pytestmark = pytest.mark.slow  # minutes on two cores
+
 CASES = [
     ("full", False, "fp32", {}),
     ("full", True, "bf16", {}),

@@ -20,6 +20,8 @@ from thriftune.testing import tiny
 
 from .conftest import source_of  # isort: skip
 
+pytestmark = pytest.mark.slow  # minutes on two cores
+
 FORMS = [
     ("lora", "adapter"),
     ("lora", "merged"),
