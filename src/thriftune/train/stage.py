@@ -126,4 +126,6 @@ def _gathered(student: Student) -> dict[str, torch.Tensor] | None:
     weights = student.model.state_dict()
     if not any(isinstance(value, DTensor) for value in weights.values()):
         return None
-    return {name: step.whole(value).cpu() for name, value in weights.items()}
+    gathered = {name: step.whole(value).cpu() for name, value in weights.items()}
+    tied = getattr(student.model, "all_tied_weights_keys", {})  # shared out, the two no longer lie in one place
+    return {name: value for name, value in gathered.items() if name not in tied}
