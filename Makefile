@@ -9,7 +9,7 @@ TORCH_FLAGS ?=
 
 help:
 	@echo "make demo       install, run the demo recipe, print the table and where the report is (about 20 minutes)"
-	@echo "make test       install, run the tests (about 10 minutes; `-m slow` has the rest)"
+	@echo "make test       install, run the tests (about 10 minutes; pytest -m slow has the rest)"
 	@echo "make check      lint, types, tests"
 	@echo "make bench      install TRL beside it, measure the training step against it (hours; goes on where it stopped)"
 	@echo "make lock       resolve requirements/lock.txt anew"
