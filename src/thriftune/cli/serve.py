@@ -62,6 +62,7 @@ def _listen(application: Any, host: str, port: int, head_seconds: float, progres
         application, host, port, http=protocol, log_level="warning", timeout_graceful_shutdown=30, server_header=False
     )
     listener = config.bind_socket()
+    listener.listen(config.backlog)  # bound alone it refuses those who come before uvicorn is ready
     address = f"[{host}]" if ":" in host else host
     progress.say(f"listening on http{'://'}{address}:{listener.getsockname()[1]}/v1")
     for number in (signal.SIGINT, signal.SIGTERM):  # when it has stopped, uvicorn raises the signal again
