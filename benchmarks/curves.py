@@ -3,8 +3,8 @@
     python benchmarks/curves.py                  200 steps of 2 lessons with each, then the figure
     python benchmarks/curves.py --picture        only draw what is there
 
-Both start from the same weights and see the same lessons of the films in the same order. Writes a line a step to
-`results/curves.jsonl` and the figure to `docs/images/curves.svg`; started again it goes on only where a form is missing.
+Both start from the same weights and see the same lessons of the films in the same order. Adds a line a step to
+`results/curves.jsonl` and the figure to `docs/images/curves.svg`; started again it makes only the form that is missing.
 """
 
 import argparse
