@@ -262,7 +262,7 @@ def _trained_in_what_there_is(run: Run, recipe: Recipe, task: _Lazy, progress: P
 
 
 def plan(recipe: Recipe, folder: Path, gpu: str | None = None, memory: str | None = None) -> "Plan":
-    """Return what fits into which memory, for each modality; nothing is loaded and nothing written.
+    """Return what fits into which memory, for each modality; nothing is loaded, fetched or written.
 
     Raises:
         InputError: the GPU is not known, or how much memory is free.
@@ -274,7 +274,7 @@ def plan(recipe: Recipe, folder: Path, gpu: str | None = None, memory: str | Non
 
     device, config = device_for(recipe, gpu, memory), config_of(recipe.student.model)
     with closing(_Lazy(recipe)) as task:
-        rows = rows_for(recipe, config, folder, task)
+        rows = rows_for(recipe, config, folder, task, fetch=False)
         return make_plan(recipe, config, rows, device, candidates_for(recipe, rows, task))
 
 

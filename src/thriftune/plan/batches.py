@@ -26,11 +26,13 @@ class Rows:
     tokenizer: Any = None
 
 
-def rows_of_lessons(name: str, config: Any, train: Train, task: Task, lessons: Sequence[Lesson]) -> Rows:
+def rows_of_lessons(
+    name: str, config: Any, train: Train, task: Task, lessons: Sequence[Lesson], *, fetch: bool = True
+) -> Rows:
     """Tokenise lessons by the student's own tokenizer, or count three characters a token where that is not here."""
     tokenizer: Any
     try:
-        tokenizer, said = load_tokenizer(name), f"{len(lessons)} lessons"
+        tokenizer, said = load_tokenizer(name, fetch=fetch), f"{len(lessons)} lessons"
     except StudentError:
         tokenizer, said = (
             None,

@@ -38,13 +38,23 @@ class Option:
     @property
     def bytes(self) -> int:
         """Bytes that the device needs: tensors, what is lost beside them, and its own fixed cost."""
+        return self._needs(self.tensor_bytes)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether weights, gradients and moments alone, which no micro-batch changes, are too much."""
         assert self.device is not None
-        return round(self.tensor_bytes * (1 + SLACK[self.device.kind])) + self.device.fixed
+        kept = sum(self.kinds.get(kind, 0) for kind in ("parameters", "gradients", "optimizer"))
+        return self._needs(kept) > self.device.bytes
 
     @property
     def fits(self) -> bool:
         """Whether it can be trained on the device."""
         return not self.missing and self.device is not None and self.bytes <= self.device.bytes
+
+    def _needs(self, tensor_bytes: int) -> int:
+        assert self.device is not None
+        return round(tensor_bytes * (1 + SLACK[self.device.kind])) + self.device.fixed
 
 
 @dataclass(frozen=True)
@@ -83,13 +93,15 @@ def turned(asked: Asked, option: Option) -> Option | None:
     Smaller micro-batches first (they cost little), then activation checkpointing (a third more time) with the largest
     micro-batches that fit.
     """
+    if option.missing or option.hopeless:
+        return None
     return next((found for found in _ways(asked, option) if found.fits), None)
 
 
 def _ways(asked: Asked, option: Option) -> Iterator[Option]:
     bounds = smaller(asked.rows, option.micro_tokens)
     for checkpointing in (option.checkpointing, True):
-        if not option.missing and (bounds or checkpointing != option.checkpointing):
+        if bounds or checkpointing != option.checkpointing:
             yield from _largest(
                 lambda tokens, on=checkpointing: asked.option(option.modality, tokens, on), bounds, option
             )

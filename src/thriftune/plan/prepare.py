@@ -41,8 +41,11 @@ def _bytes(text: str) -> int:
         raise InputError(f"--memory: {error}") from error
 
 
-def rows_for(recipe: Recipe, config: Any, folder: Path, task: Callable[[], Task]) -> Rows:
+def rows_for(recipe: Recipe, config: Any, folder: Path, task: Callable[[], Task], *, fetch: bool = True) -> Rows:
     """Return the rows to plan with: of the run's dataset, of recorded lessons, or of the lengths in the recipe.
+
+    Args:
+        fetch: take the student's tokenizer from the hub where it is not here.
 
     Raises:
         InputError: lessons cannot be read.
@@ -50,7 +53,7 @@ def rows_for(recipe: Recipe, config: Any, folder: Path, task: Callable[[], Task]
     lessons = lessons_of(recipe, folder)
     if not lessons:
         return rows_of_lengths(config, recipe.plan, recipe.train)
-    return rows_of_lessons(recipe.student.model, config, recipe.train, task(), lessons)
+    return rows_of_lessons(recipe.student.model, config, recipe.train, task(), lessons, fetch=fetch)
 
 
 def lessons_of(recipe: Recipe, folder: Path) -> list[Lesson]:

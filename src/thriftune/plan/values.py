@@ -28,6 +28,8 @@ class Values(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operation on fake tensors, and for real where all its inputs have values."""
+        if func is torch.ops.prim.device.default:
+            return args[0].fake_device
         kwargs = kwargs or {}
         name = func._schema.name
         if name == "aten::_local_scalar_dense":
@@ -56,8 +58,11 @@ class Values(TorchDispatchMode):
         return found
 
     def _all_known(self, args: Any, kwargs: Any) -> bool:
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-        return all(self.value(tensor) is not None for tensor in tensors)
+        for argument in (*args, *kwargs.values()):
+            parts = argument if isinstance(argument, list | tuple) else (argument,)
+            if any(isinstance(part, torch.Tensor) and self.value(part) is None for part in parts):
+                return False
+        return True
 
     def _really(self, func: Any, args: Any, kwargs: Any) -> Any:
         args, kwargs = tree_map_only(torch.Tensor, self.value, (args, kwargs))

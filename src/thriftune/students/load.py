@@ -142,8 +142,11 @@ def for_generation(model: Any, tokenizer: Any, kind: Kind, device: torch.device)
     return Student(model.to(device).eval(), tokenizer, kind, device, "fp32")
 
 
-def load_tokenizer(name: str) -> Any:
+def load_tokenizer(name: str, *, fetch: bool = True) -> Any:
     """Load the tokenizer; a missing pad token is the end-of-text token.
+
+    Args:
+        fetch: take it from the hub where it is not on this machine.
 
     Raises:
         StudentError: there is none.
@@ -151,7 +154,7 @@ def load_tokenizer(name: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model_path(name))
+        tokenizer = AutoTokenizer.from_pretrained(model_path(name), local_files_only=not fetch)
     except (OSError, ValueError, TypeError) as error:
         raise StudentError(f"student.model {name!r} has no readable tokenizer: {_first_line(error)}") from error
     if tokenizer.pad_token_id is None:
