@@ -6,18 +6,21 @@ not be at the same moment in a shallow and in a deep student, so peaks alone mus
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from thriftune.plan.meter import Segment
 
-SHALLOW = (3, 4)  # layers; with three the second from the front and the second from the back are there
+# Layers of the two. In a decoder beside an encoder the second from the front must not be the second from the back:
+# behind it the backward sums the gradients that two later layers give the encoder's output, behind that not yet.
+SHALLOW: dict[str, tuple[int, int]] = {"causal": (3, 4), "seq2seq": (4, 5)}
 _LAYER = re.compile(r"(\d+)/(\d+)")
 
 
-def extrapolated(shallow: Sequence[Iterable[Segment]], depth: int) -> Segment:
-    """Return the peak of a student of `depth` layers from the segments of two students, of `SHALLOW` layers."""
-    near, far = map(_moments, shallow)
-    steps = (depth - SHALLOW[0]) / (SHALLOW[1] - SHALLOW[0])
+def extrapolated(shallow: Mapping[int, Iterable[Segment]], depth: int) -> Segment:
+    """Return the peak of a student of `depth` layers from the segments of two students, by their numbers of layers."""
+    less, more = sorted(shallow)
+    near, far = _moments(shallow[less], less - 1), _moments(shallow[more], less - 1)
+    steps = (depth - less) / (more - less)
     lines = [_line(name, near[name], far[name], steps) for name in near.keys() & far.keys()]
     return max(lines, key=lambda segment: segment.total)
 
@@ -27,20 +30,24 @@ def _line(name: str, near: Segment, far: Segment, steps: float) -> Segment:
     return Segment(name, sum(kinds.values()), kinds)
 
 
-def _moments(segments: Iterable[Segment]) -> dict[str, Segment]:
-    """The highest segment of each moment; layers are named by their place from the front and from the back."""
+def _moments(segments: Iterable[Segment], back: int) -> dict[str, Segment]:
+    """The highest segment of each moment; the first two layers and the last `back` are named by their places.
+
+    In the shallower student these are all but its first layer, so no place is the first layer's in one student only.
+    """
     found: dict[str, Segment] = {}
     for segment in segments:
-        for name in _names(segment.name):
+        for name in _names(segment.name, back):
             if name not in found or segment.total > found[name].total:
                 found[name] = segment
     return found
 
 
-def _names(name: str) -> list[str]:
+def _names(name: str, back: int) -> list[str]:
     layer = _LAYER.search(name)
     if not layer:
         return [name]
     index, count = int(layer[1]), int(layer[2])
-    places = [f"{index} from the front"] * (index < 2) + [f"{count - 1 - index} from the back"] * (count - index <= 2)
+    behind = count - 1 - index
+    places = [f"{index} from the front"] * (index < 2) + [f"{behind} from the back"] * (behind < back)
     return [name.replace(layer[0], place) for place in places]

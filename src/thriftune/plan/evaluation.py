@@ -35,12 +35,15 @@ def evaluated(config: Any, evaluate: Evaluate, rows: Sequence[Row], precision: s
     """Simulate how a batch of the longest questions is answered with as many tokens as may be written."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     longest = sorted(rows, key=lambda row: len(row.question))[-evaluate.batch :]
-    depth = depth_of(config)
-    if depth is None or depth <= max(SHALLOW):
-        peak = _answers(config, dtype, longest, evaluate.max_new_tokens).peak
+    depth, shallow = depth_of(config), SHALLOW[kind_of_config(config)]
+
+    def run(some: Any) -> Meter:
+        return _answers(some, dtype, longest, evaluate.max_new_tokens)
+
+    if depth is None or depth <= max(shallow):
+        peak = run(config).peak
     else:
-        runs = [_answers(with_depth(config, n), dtype, longest, evaluate.max_new_tokens).segments for n in SHALLOW]
-        peak = extrapolated(runs, depth)
+        peak = extrapolated({layers: run(with_depth(config, layers)).segments for layers in shallow}, depth)
     return Evaluation(peak.total, peak.bytes["parameters"] * 4 // dtype.itemsize)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 
 from thriftune.plan.depth import SHALLOW, extrapolated
-from thriftune.plan.fake import depth_of, make_student, with_depth, without_values
+from thriftune.plan.fake import depth_of, kind_of_config, make_student, with_depth, without_values
 from thriftune.plan.meter import Meter, Segment
 from thriftune.plan.step import metered
 from thriftune.recipe import Train
@@ -42,11 +42,10 @@ def peak_of(config: Any, case: Case) -> Segment:
         MissingPackage: QLoRA is asked for without bitsandbytes.
         StudentError: the model cannot be packed, or `train.targets` names no module of it.
     """
-    depth = depth_of(config)
-    if depth is None or depth <= max(SHALLOW):
+    depth, shallow = depth_of(config), SHALLOW[kind_of_config(config)]
+    if depth is None or depth <= max(shallow):
         return _run(config, case).peak
-    shallow = [_run(with_depth(config, layers), case).segments for layers in SHALLOW]
-    return extrapolated(shallow, depth)
+    return extrapolated({layers: _run(with_depth(config, layers), case).segments for layers in shallow}, depth)
 
 
 def _run(config: Any, case: Case) -> Meter:
