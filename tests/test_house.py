@@ -24,6 +24,7 @@ FLOORS = [
     {"evaluate"},
     {"report"},
     {"road"},
+    {"sweep"},
     {"cli"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -4,11 +4,11 @@ import os
 import sys
 from typing import Any
 
-from thriftune.cli import data, road
+from thriftune.cli import data, road, study
 from thriftune.cli.app import app
 from thriftune.errors import UserError
 
-__all__ = ["app", "data", "main", "road"]
+__all__ = ["app", "data", "main", "road", "study"]
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 

@@ -2,8 +2,9 @@
 
 from thriftune.recipe.dataset import Dataset
 from thriftune.recipe.evaluate import Evaluate
-from thriftune.recipe.read import load
+from thriftune.recipe.read import changed, load
 from thriftune.recipe.student import Student
+from thriftune.recipe.study import Ablation, Dimension, Study
 from thriftune.recipe.task import FILES, Collection, Database, Engine, Schema, Task
 from thriftune.recipe.teacher import Expand, Price, Teacher
 from thriftune.recipe.train import Train
@@ -11,9 +12,11 @@ from thriftune.recipe.whole import Recipe
 
 __all__ = [
     "FILES",
+    "Ablation",
     "Collection",
     "Database",
     "Dataset",
+    "Dimension",
     "Engine",
     "Evaluate",
     "Expand",
@@ -21,8 +24,10 @@ __all__ = [
     "Recipe",
     "Schema",
     "Student",
+    "Study",
     "Task",
     "Teacher",
     "Train",
+    "changed",
     "load",
 ]

@@ -1,6 +1,7 @@
 """From a YAML file and overrides to a recipe."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,27 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
         return Recipe.model_validate(data)
     except ValidationError as error:
         raise RecipeError(told(path.name, error)) from error
+
+
+def changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with dotted keys set to other values.
+
+    Raises:
+        RecipeError: a key is not one, or a value is not right; the text lists all problems at once.
+    """
+    data = recipe.model_dump(mode="json")
+    for key, value in overrides.items():
+        *parents, leaf = key.split(".")
+        place = data
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise RecipeError(f"study: {key} is not a key: {parent} is not a section")
+        place[leaf] = value
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(told(f"{recipe.name} with {', '.join(overrides)}", error)) from error
 
 
 def _override(data: dict[str, Any], override: str) -> None:

@@ -8,6 +8,7 @@ from thriftune.recipe.base import Section
 from thriftune.recipe.dataset import Dataset
 from thriftune.recipe.evaluate import Evaluate
 from thriftune.recipe.student import Student
+from thriftune.recipe.study import Study
 from thriftune.recipe.task import Task
 from thriftune.recipe.teacher import Teacher
 from thriftune.recipe.train import Train
@@ -23,3 +24,4 @@ class Recipe(Section):
     student: Student = Student()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
+    study: Study = Study()

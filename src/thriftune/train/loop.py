@@ -20,6 +20,7 @@ from thriftune.runs import append_record, read_lines, write_text
 from thriftune.students.load import Student
 from thriftune.train import checkpoints
 from thriftune.train.batches import Row, micro_batches, scale_of
+from thriftune.train.compute import steps_within
 from thriftune.train.loss import loss_of
 from thriftune.train.losses import mean_losses
 
@@ -28,6 +29,8 @@ Progress = Callable[[int, int, str], None]
 
 def total_steps(rows: Sequence[Row], settings: Train) -> int:
     """Return the number of optimizer steps of a training."""
+    if settings.max_tokens:
+        return steps_within(lambda epoch: epoch_batches(rows, settings, epoch), settings, settings.max_tokens)
     steps = settings.epochs * len(epoch_batches(rows, settings, 0))
     return min(steps, settings.max_steps) if settings.max_steps else steps
 

@@ -1,5 +1,6 @@
 """Stage *train*: `dataset/{train,valid}.jsonl` → `model/` (weights or adapter, safetensors) and `metrics.jsonl`."""
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,15 @@ from safetensors import SafetensorError
 
 from thriftune.errors import RunError
 from thriftune.progress import Progress
-from thriftune.recipe import Recipe
+from thriftune.recipe import Recipe, Train
 from thriftune.records import Lesson
 from thriftune.runs import Run, read_records
 from thriftune.students.load import Student, device_of, load_for_training
 from thriftune.tasks.base import Task
 from thriftune.train import checkpoints
-from thriftune.train.loop import fit
+from thriftune.train.batches import Row
+from thriftune.train.compute import processed_tokens
+from thriftune.train.loop import epoch_batches, fit
 from thriftune.train.losses import packing, rows_of
 from thriftune.train.memory import keep_memory, peak_bytes, reset_peak
 from thriftune.train.vocabulary import domain_ids
@@ -30,6 +33,7 @@ def train(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str,
     reset_peak(device_of())
     student = load_for_training(recipe.student.model, recipe.student.kind, recipe.train)
     parts = {name: read_records(run.path("dataset", f"{name}.jsonl"), Lesson) for name in ("train", "valid")}
+    parts["train"] = first(parts["train"], recipe.train.lessons)
     rows = {name: rows_of(student, task, lessons, recipe.train.objective) for name, lessons in parts.items()}
     if recipe.train.vocabulary == "domain" and student.kind == "causal":
         student.candidates = domain_ids(student, rows["train"], task.texts())
@@ -41,6 +45,8 @@ def train(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str,
     trainable, every = student.parameters()
     return {
         **figures,
+        "lessons": len(rows["train"]),
+        "processed_tokens": processed(rows["train"], recipe.train, figures["steps"]),
         "modality": recipe.train.modality,
         "precision": student.precision,
         "tokens_per_second": round(figures["tokens"] / max(figures["train_seconds"], 1e-9), 1),
@@ -48,6 +54,23 @@ def train(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str,
         "parameters": every,
         "peak_bytes": peak_bytes(student.device),
     }
+
+
+def first(lessons: list[Lesson], count: int | None) -> list[Lesson]:
+    """Return the first meanings of a fixed shuffle with `count` lessons in all, or the fewest more; smaller parts lie in larger."""
+    meanings = sorted({lesson.question.meaning for lesson in lessons})
+    random.Random(42).shuffle(meanings)
+    kept: list[Lesson] = []
+    for meaning in meanings:
+        if count is not None and len(kept) >= count:
+            break
+        kept += [lesson for lesson in lessons if lesson.question.meaning == meaning]
+    return lessons if count is None else kept
+
+
+def processed(rows: list[Row], settings: Train, steps: int) -> int:
+    """Return the tokens that the student read in so many steps."""
+    return processed_tokens(lambda epoch: epoch_batches(rows, settings, epoch), settings, steps)
 
 
 def save(student: Student, folder: Path) -> None:
