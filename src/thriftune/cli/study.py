@@ -200,7 +200,8 @@ def _list(kind: Kind, loaded: Any, folder: Any, as_json: bool) -> None:
         return
     for row in rows:
         print(f"{row['id'][:8]}  {row['status']:<13} {row['for']:<9} seed {row['seed']:<3} {row['point']}")
-    print(f"{len({row['id'] for row in rows})} trials, {len({row['id'] for row in rows if row['status'] == 'to do'})} to do")
+    ids, open_ = ({row["id"] for row in some} for some in (rows, [row for row in rows if row["status"] == "to do"]))
+    print(f"{len(ids)} trials, {len(open_)} to do")
 
 
 def _check(
@@ -219,6 +220,10 @@ def _check(
     found = check("study", loaded, _folder(loaded, out, records), _executor(jobs, ray))
     text = f"trial {found.id}: label loss {found.loss[0]:.5f} recorded, {found.loss[1]:.5f} again; "
     text += f"{found.agreement:.1%} of the verdicts agree; {'the same' if found.same_machine else 'another'} machine"
-    print(json.dumps({**vars(found), "holds": found.holds}) if as_json else f"{'holds' if found.holds else 'FAILS'}: {text}")
+    print(
+        json.dumps({**vars(found), "holds": found.holds})
+        if as_json
+        else f"{'holds' if found.holds else 'FAILS'}: {text}"
+    )
     if not found.holds:
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ Names = Annotated[tuple[Any, ...], Field(min_length=1)]
 class Dimension(Section):
     """The values of one key: a list of `values`, or a range from `low` to `high` (TPE only).
 
-    `when` is a condition on other keys: `{train.modality: [lora, qlora]}`. Where it does not hold the key is left alone.
+    `when` is a condition on other keys: `{train.modality: [lora, qlora]}`. Else the key is left alone.
     """
 
     values: Names | None = None

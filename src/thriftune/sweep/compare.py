@@ -10,7 +10,11 @@ from thriftune.runs import read_records
 from thriftune.sweep.findings import points
 from thriftune.sweep.paired import Difference, matches
 
-METRICS = {"execution_match": "execution match", "robust_match": "robust execution match", "canonical": "canonical match"}
+METRICS = {
+    "execution_match": "execution match",
+    "robust_match": "robust execution match",
+    "canonical": "canonical match",
+}
 
 
 def compare(runs: Sequence[Path]) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def drive(folder: Folder, plan: Plan, study: Study, executor: Executor, progress
 def _start(
     folder: Folder, planned: Iterable[Planned], running: dict[str, _Running], executor: Executor, progress: Progress
 ) -> None:
-    for trial in {each.trial.id: each.trial for each in planned}.values():
+    for trial in first_of_each(planned):
         if len(running) >= executor.slots:
             return
         if trial.id in folder.records or trial.id in running or not _ready(trial, folder):
@@ -62,6 +62,14 @@ def _start(
         place = folder.prepare(trial, budget(trial, folder))
         executor.start(place, trial.recipe.train.modality)
         running[trial.id] = _Running(trial, place)
+
+
+def first_of_each(planned: Iterable[Planned]) -> list[Trial]:
+    """Return the trials of a plan, each once, where it is planned first."""
+    found: dict[str, Trial] = {}
+    for each in planned:
+        found.setdefault(each.trial.id, each.trial)
+    return list(found.values())
 
 
 def _ready(trial: Trial, folder: Folder) -> bool:
@@ -108,9 +116,7 @@ def _behind(folder: Folder, planned: list[Planned], each: _Running) -> bool:
     return behind(each.folder, searched.values())
 
 
-def _record(
-    folder: Folder, each: _Running, code: int, more: dict[str, Any], study: Study, progress: Progress
-) -> None:
+def _record(folder: Folder, each: _Running, code: int, more: dict[str, Any], study: Study, progress: Progress) -> None:
     told = record_of(each.trial, each.folder, code, more)
     folder.add(told)
     if not study.keep_models:

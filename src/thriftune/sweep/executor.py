@@ -63,9 +63,7 @@ def spawn(folder: Path, threads: int) -> "subprocess.Popen[bytes]":
     """Start a worker that ends with this process: it reads a pipe that only this process holds."""
     environment = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     with open(folder / LOG, "ab") as log:
-        return subprocess.Popen(
-            [*COMMAND, str(folder)], stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment
-        )
+        return subprocess.Popen([*COMMAND, str(folder)], stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment)
 
 
 def _let_go(process: "subprocess.Popen[bytes]") -> None:

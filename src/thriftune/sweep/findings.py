@@ -7,6 +7,7 @@ requiring all makes a confirmation cautious, taking any makes a refutation easie
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from thriftune.sweep.paired import Difference
 from thriftune.sweep.results import Result, match_difference, mean_difference, paired, pick
@@ -44,7 +45,7 @@ def _dss(results: Sequence[Result], metric: str) -> Finding:
 
 def _modalities(results: Sequence[Result], metric: str) -> Finding:
     found = []
-    for better, worse in zip(_ORDER, _ORDER[1:], strict=False):
+    for better, worse in pairwise(_ORDER):
         sides = [pick(results, "ablation", modality=m, objective="dss") for m in (better, worse)]
         found.append((f"{better} − {worse}, with DSS", match_difference(paired(*sides), metric)))
     return _judged("F2", "full > LoRA > QLoRA in quality", found)
@@ -65,7 +66,7 @@ def _ratio(results: Sequence[Result], metric: str) -> Finding:
 
 def _memory(results: Sequence[Result]) -> Finding:
     claim, figures, verdicts = "memory falls from full to LoRA to QLoRA", [], []
-    for more, less in zip(_ORDER, _ORDER[1:], strict=False):
+    for more, less in pairwise(_ORDER):
         sides = [_peaks(results, modality) for modality in (more, less)]
         if not all(sides):
             continue
@@ -116,12 +117,14 @@ def words(name: str, difference: Difference | None, losses: Difference | None) -
     sign = {1: "DSS is better than label-only", -1: "label-only is better than DSS", 0: "no difference is shown"}
     text = f"{name}: {sign[difference.shown]}: {points(difference)}."
     if difference.shown == 0:
-        text += f" A difference within {abs(100 * difference.low):.1f} points down or {abs(100 * difference.high):.1f} up is not excluded."
+        down, up = abs(100 * difference.low), abs(100 * difference.high)
+        text += f" A difference of {down:.1f} points down or {up:.1f} up is not excluded."
     if difference.seeds == 1:
         text += " One seed: this says something of these two trainings, not of the method."
     if losses:
         side = {1: "higher", -1: "lower", 0: "not shown to differ"}[losses.shown]
-        text += f" Label loss of DSS less label-only {losses.value:+.4f} nats [{losses.low:.4f}, {losses.high:.4f}] over the seeds: {side}."
+        text += f" Label loss of DSS less label-only {losses.value:+.4f} nats"
+        text += f" [{losses.low:.4f}, {losses.high:.4f}] over the seeds: {side}."
     return text
 
 

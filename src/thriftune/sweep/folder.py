@@ -48,7 +48,9 @@ class Folder:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             file = open(self.file, "ab")  # noqa: SIM115  (closed below)
         except OSError as error:
-            raise RunError(f"cannot write {self.file}: {os.strerror(error.errno or 0)}. Choose another --out") from error
+            raise RunError(
+                f"cannot write {self.file}: {os.strerror(error.errno or 0)}. Choose another --out"
+            ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.records.clear()
@@ -126,7 +128,7 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _copy(shared: Run, target: Path) -> None:
-    """Copy, not link: a trial's folder is a run folder like any other and may be appended to. The manifest comes last."""
+    """Copy, not link: a trial's folder is a run folder like any other and may be written. The manifest comes last."""
     target.mkdir(parents=True, exist_ok=True)
     for name in _SHARED:
         source = shared.path(name)

@@ -1,4 +1,4 @@
-"""The Pareto front of quality, peak memory and seconds, and its picture: a small SVG that follows the page's colours."""
+"""The Pareto front of quality, peak memory and seconds, and its picture: an SVG that follows the page's colours."""
 
 from collections.abc import Sequence
 from html import escape
@@ -42,7 +42,9 @@ def picture(results: Sequence[Result], metric: str) -> str:
         x, y = _x(peak, right), _y(-quality, top)
         colour, size = _COLOURS.get(str(r.record["train"].get("modality")), "a"), 3 + 5 * seconds / longest
         name = escape(f"{r.record['overrides']}, seed {r.seed}: {-quality:.1%}, {peak / 1e9:.2f} GB, {seconds:.0f} s")
-        parts.append(f'<circle class="{colour}" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}"><title>{name}</title></circle>')
+        parts.append(
+            f'<circle class="{colour}" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}"><title>{name}</title></circle>'
+        )
         if r.record["id"] in best:
             parts.append(f'<circle class="ring" cx="{x:.1f}" cy="{y:.1f}" r="{size + 3:.1f}"/>')
     return "\n".join([*parts, "</svg>"])
@@ -54,9 +56,12 @@ def _axes(top: float, right: float, metric: str) -> list[str]:
         y, x = _y(top * tick / 4, top), _x(right * tick / 4, right)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 10}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{top * tick / 4:.0%}</text>')
-        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 22}" text-anchor="middle">{right * tick / 4 / 1e9:.1f} GB</text>')
+        parts.append(
+            f'<text x="{x:.1f}" y="{_HEIGHT - 22}" text-anchor="middle">{right * tick / 4 / 1e9:.1f} GB</text>'
+        )
     middle = (_LEFT + _WIDTH) / 2
-    parts.append(f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">peak memory of training; up: {metric.replace("_", " ")}</text>')
+    told = f"peak memory of training; up: {metric.replace('_', ' ')}"
+    parts.append(f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">{told}</text>')
     return parts
 
 

@@ -93,7 +93,7 @@ def lessons(recipe: Recipe) -> list[Planned]:
 
 
 def study(recipe: Recipe, searched: list[Planned], records: Records) -> list[Planned]:
-    """Return everything: the first seed of the ablation, baselines, search, more seeds, data need, repeats of the best."""
+    """Return everything: first seed of the ablation, baselines, search, other seeds, data need, the best again."""
     rows, first = ablation(recipe), recipe.study.ablation.seeds[0]
     early = [each for each in rows if each.row["seed"] == first]
     late = [each for each in rows if each.row["seed"] != first]

@@ -33,4 +33,4 @@ def losses(folder: Path) -> list[float]:
 
 
 def _trained(folder: Path) -> bool:
-    return Run(folder).manifest["stages"].get("train", {}).get("status") == "done"
+    return bool(Run(folder).manifest["stages"].get("train", {}).get("status") == "done")

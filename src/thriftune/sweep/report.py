@@ -10,16 +10,16 @@ from thriftune.runs import write_text
 from thriftune.sweep import pareto, tables
 from thriftune.sweep.findings import Finding, findings
 from thriftune.sweep.plan import Planned, Records
-from thriftune.sweep.results import Result, done
+from thriftune.sweep.results import done
 from thriftune.version import VERSION
 
 NOTES = (
     "Rates are of the test split's questions, the same for every trial. Brackets are 95 % intervals: of one rate, over "
-    "questions; of a difference, over questions and seeds drawn on their own (few seeds: rather too narrow). "
-    "Trials are ranked on the same questions that their scores are told of, so the best of many looks better than it is.",
-    "Equal steps: label-only takes as many optimizer steps on as many rows as DSS. Equal tokens: label-only takes as many "
-    "steps as come nearest to the tokens that DSS processed (the constant prefix once a micro-batch, and each row's "
-    "question, label and rationale; padding not counted), so it sees more rows.",
+    "questions; of a difference, over questions and seeds drawn on their own (few seeds: rather too narrow). Trials "
+    "are ranked on the same questions that their scores are told of, so the best of many looks better than it is.",
+    "Equal steps: label-only takes as many optimizer steps on as many rows as DSS. Equal tokens: label-only takes as "
+    "many steps as come nearest to the tokens that DSS processed (the constant prefix once a micro-batch, and each "
+    "row's question, label and rationale; padding not counted), so it sees more rows.",
 )
 
 

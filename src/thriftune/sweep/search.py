@@ -22,7 +22,7 @@ _DIRECTIONS = {"quality": "maximize", "peak_bytes": "minimize", "seconds": "mini
 
 
 class Tpe:
-    """The points of a search: `slots` open ones at a time, until `study.trials` have been asked for; 0 asks for none."""
+    """The points of a search: `slots` open ones at a time, `study.trials` in all; 0 slots ask for none."""
 
     def __init__(self, recipe: Recipe, folder: Path, slots: int = 1) -> None:
         self._recipe, self._slots = recipe, slots

@@ -30,7 +30,20 @@ def modalities(results: Sequence[Result], metric: str) -> Rows:
 def arms(results: Sequence[Result], metric: str) -> Rows:
     """DSS and label-only in each modality: the means over the seeds."""
     name = _name(metric)
-    rows = [["modality", "objective", "equal", "seeds", name, "label loss", "steps", "tokens processed", "seconds", "peak, GB"]]
+    rows = [
+        [
+            "modality",
+            "objective",
+            "equal",
+            "seeds",
+            name,
+            "label loss",
+            "steps",
+            "tokens processed",
+            "seconds",
+            "peak, GB",
+        ]
+    ]
     for modality in MODALITIES:
         for objective, compute in (("dss", "steps"), ("label_only", "steps"), ("label_only", "tokens")):
             runs = pick(results, "ablation", modality=modality, objective=objective, compute=compute)
@@ -43,7 +56,11 @@ def arms(results: Sequence[Result], metric: str) -> Rows:
 def _means(runs: Sequence[Result], metric: str) -> list[str]:
     scores = [_percent(_mean([r.score(metric) for r in runs])), number(_mean([r.score("label_loss") for r in runs]), 4)]
     train = [_mean([r.train(key) for r in runs]) for key in ("steps", "processed_tokens", "train_seconds")]
-    return [*scores, *(number(value, 0) for value in train), number(_giga(_mean([r.train("peak_bytes") for r in runs])), 2)]
+    return [
+        *scores,
+        *(number(value, 0) for value in train),
+        number(_giga(_mean([r.train("peak_bytes") for r in runs])), 2),
+    ]
 
 
 def comparisons(results: Sequence[Result], metric: str) -> tuple[Rows, list[str]]:
@@ -80,7 +97,11 @@ def _cell(runs: Sequence[Result], metric: str) -> str:
         return "–"
     loss = number(_mean([r.score("label_loss") for r in runs]), 3)
     seeds = "" if len(runs) == 1 else f", {len(runs)} seeds"
-    quality = rate(runs[0].record["scores"].get(metric)) if len(runs) == 1 else _percent(_mean([r.score(metric) for r in runs]))
+    quality = (
+        rate(runs[0].record["scores"].get(metric))
+        if len(runs) == 1
+        else _percent(_mean([r.score(metric) for r in runs]))
+    )
     return f"{quality} (loss {loss}{seeds})"
 
 
@@ -111,7 +132,9 @@ def lessons(results: Sequence[Result], metric: str) -> Rows:
     rows = [["lessons", _name(metric), "label loss"]]
     whole = pick(results, "ablation", objective="dss")[:1] if pick(results, "lessons") else []
     for r in [*pick(results, "lessons"), *whole]:
-        rows.append([number(r.train("lessons"), 0), rate(r.record["scores"].get(metric)), number(r.score("label_loss"), 4)])
+        rows.append(
+            [number(r.train("lessons"), 0), rate(r.record["scores"].get(metric)), number(r.score("label_loss"), 4)]
+        )
     return rows
 
 

@@ -1,8 +1,8 @@
 """One trial: a dict of overrides and a seed. Its id is made of the content of the recipe that they lead to.
 
-The same content has the same id whichever way it was asked for, on every machine, so a trial that a sweep and an ablation
-share is done once. Keys at their default do not count: a key that a later version adds changes no id. Neither does
-the version of the code, which is in the record: results of an older version stay, and say so.
+The same content has the same id whichever way it was asked for, on every machine, so a trial that a sweep and an
+ablation share is done once. Keys at their default do not count: a key that a later version adds changes no id. Neither
+does the version of the code, which is in the record: results of an older version stay, and say so.
 """
 
 import json
@@ -28,7 +28,7 @@ class Trial:
     Attributes:
         id: content id. recipe: the whole recipe with overrides and seed in it.
         kind: `tuned` is trained and scored; `base` is the untouched student with `shots` examples in its prompt.
-        like: id of the trial whose processed tokens are this one's budget (`train.max_tokens`), known when that has ended.
+        like: id of the trial whose processed tokens are this one's `train.max_tokens`, known when that one has ended.
     """
 
     id: str

@@ -63,7 +63,8 @@ def _processor() -> str:
 
 def _end_with_parent() -> None:
     """Wait for the end of stdin, a pipe that the parent holds: it closes however the parent ends."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1 << 10):  # not sys.stdin: its lock, held by this thread, would make the end of Python a crash
+        pass
     os._exit(3)
 
 

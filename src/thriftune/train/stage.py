@@ -57,7 +57,7 @@ def train(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str,
 
 
 def first(lessons: list[Lesson], count: int | None) -> list[Lesson]:
-    """Return the first meanings of a fixed shuffle with `count` lessons in all, or the fewest more; smaller parts lie in larger."""
+    """Return whole meanings, in a fixed shuffle, until there are `count` lessons: smaller parts lie in larger ones."""
     meanings = sorted({lesson.question.meaning for lesson in lessons})
     random.Random(42).shuffle(meanings)
     kept: list[Lesson] = []
