@@ -29,16 +29,18 @@ class Tpe:
         self._optuna = _optuna()
         folder.mkdir(parents=True, exist_ok=True)
         backend = self._optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # options that Optuna calls experimental
-            sampler = self._optuna.samplers.TPESampler(multivariate=True, group=True, constant_liar=True, seed=42)
         self._study = self._optuna.create_study(
             storage=self._optuna.storages.JournalStorage(backend),
             study_name=recipe.name,
             directions=[_DIRECTIONS[name] for name in recipe.study.objectives],
-            sampler=sampler,
             load_if_exists=True,
         )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # options that Optuna calls experimental
+            # another seed at every start: the first points are random, and would come again
+            seed = 42 + len(self._study.get_trials(deepcopy=False))
+            options: dict[str, Any] = {"multivariate": True, "group": True, "constant_liar": True, "seed": seed}
+            self._study.sampler = self._optuna.samplers.TPESampler(**options)
 
     def __call__(self, records: Records) -> list[Planned]:
         """Tell Optuna what has ended, ask for what is next; return all points asked for so far with their seeds."""
@@ -50,8 +52,8 @@ class Tpe:
             if each.state == self._optuna.trial.TrialState.RUNNING:
                 open_ += not self._told(each, records)
         while open_ < self._slots and len(self._study.get_trials(deepcopy=False)) < self._recipe.study.trials:
-            self._chosen(self._study.ask())
-            open_ += 1
+            number = self._chosen(self._study.ask())
+            open_ += not self._told(self._study.trials[number], records)  # a point may come twice: it is done then
         return [row for each in self._study.trials if _whole(each) for row in self._rows(each.user_attrs["point"])]
 
     def _rows(self, point: Mapping[str, Any]) -> list[Planned]:
@@ -80,12 +82,14 @@ class Tpe:
             return None
         return [sum(column) / len(rows) for column in zip(*rows, strict=True)]  # type: ignore[arg-type]
 
-    def _chosen(self, each: Any) -> None:
+    def _chosen(self, each: Any) -> int:
+        """Choose a point for what Optuna asks to be tried; return its number."""
         point: dict[str, Any] = {}
         for key, dimension in self._recipe.study.space.items():
             if holds(self._recipe, dimension, {**self._recipe.study.settings, **point}):
                 point[key] = self._suggested(each, key, dimension)
         each.set_user_attr("point", point)
+        return int(each.number)
 
     def _suggested(self, each: Any, key: str, dimension: Dimension) -> Any:
         made = self._distribution(dimension)
