@@ -42,7 +42,9 @@ def test_a_rayjob_obeys_the_schema(gpus):
     job = yaml.safe_load(deployed("--to", "rayjob", "--image", "thriftune:1", "--gpus", str(gpus), "--workers", "3"))
     jsonschema.validate(job, SCHEMA)
     cluster = job["spec"]["rayClusterSpec"]
-    limits = [group["template"]["spec"]["containers"][0]["resources"]["limits"] for group in cluster["workerGroupSpecs"]]
+    limits = [
+        group["template"]["spec"]["containers"][0]["resources"]["limits"] for group in cluster["workerGroupSpecs"]
+    ]
     assert [limit.get("nvidia.com/gpu", 0) for limit in limits] == [gpus]
     assert cluster["workerGroupSpecs"][0]["replicas"] == 3
     job["spec"]["entrypont"] = job["spec"].pop("entrypoint")

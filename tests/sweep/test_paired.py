@@ -1,12 +1,8 @@
 """Differences on the same questions, and the findings they decide."""
 
 import random
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from thriftune.sweep.findings import CONFIRMED, OPEN, REFUTED, findings, words
 from thriftune.sweep.paired import Difference, matches, means
@@ -64,7 +60,8 @@ def test_means_have_students_interval():
 
 def result(group: str, seed: int, right: int, peak: float = 1e9, **row) -> Result:
     bits = "1" * right + "0" * (100 - right)
-    scores = {"execution_match": {"value": right / 100, "low": 0.0, "high": 1.0}, "label_loss": {"value": 1 - right / 100}}
+    scores = {"execution_match": {"value": right / 100, "low": 0.0, "high": 1.0}}
+    scores["label_loss"] = {"value": 1 - right / 100}
     record = {
         "id": f"{group}{seed}{row}",
         "seed": seed,
@@ -111,7 +108,8 @@ def test_the_papers_findings_are_confirmed_by_what_they_say():
 
 
 def test_the_contrary_refutes_them():
-    told = arms({"full": 20, "lora": 40, "qlora": 60}, {"full": 60, "lora": 70, "qlora": 90}, dict(zip(FALLING, (1e9, 2e9, 3e9), strict=True)))
+    rising = {"full": 1e9, "lora": 2e9, "qlora": 3e9}
+    told = arms({"full": 20, "lora": 40, "qlora": 60}, {"full": 60, "lora": 70, "qlora": 90}, rising)
     told += ratios({1.0: 90, 2.0: 20, 4.0: 30, 8.0: 30})
     assert verdicts(told) == dict.fromkeys(("F1", "F2", "F3", "F4"), REFUTED)
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from thriftune.recipe import Recipe, load
-from thriftune.runs import Run, write_json, write_records
 from thriftune.records import Verdict
+from thriftune.runs import Run, write_json, write_records
 from thriftune.sweep.folder import specification
 from thriftune.sweep.worker import MACHINE, machine
 from thriftune.testing import tiny

@@ -26,9 +26,7 @@ class Cluster:
     def __init__(self, address: str, cores: int = _CORES) -> None:
         self._ray, self._cores = _ray(), cores
         try:
-            self._ray.init(
-                address=None if address == "local" else address, log_to_driver=False, logging_level="ERROR"
-            )
+            self._ray.init(address=None if address == "local" else address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError) as error:
             raise RunError(f"no Ray cluster at {address}: {error}. Start one with: ray start --head") from error
         resources = self._ray.cluster_resources()
@@ -40,7 +38,9 @@ class Cluster:
 
     def start(self, folder: Path, modality: str) -> None:
         """Start the worker of the trial in `folder` where Ray finds room."""
-        self._running[folder] = self._task.options(name=f"{modality} {folder.name[:8]}").remote(str(folder), self._cores)
+        self._running[folder] = self._task.options(name=f"{modality} {folder.name[:8]}").remote(
+            str(folder), self._cores
+        )
 
     def ended(self, folder: Path) -> int | None:
         """Return the exit code of the trial's worker, or None while it runs. A task that Ray gave up counts as killed."""
