@@ -134,7 +134,7 @@ def test_files_of_two_machines_are_merged_each_trial_once(study, tmp_path):
 
 def test_a_file_that_holds_no_trials_is_refused(tmp_path):
     (tmp_path / "t.jsonl").write_text('{"id": "x"}\n')
-    with pytest.raises(InputError, match="t.jsonl:1: no record of a trial"):
+    with pytest.raises(InputError, match=r"t\.jsonl:1: no record of a trial"):
         Folder(tmp_path, tmp_path / "t.jsonl")
 
 

@@ -34,7 +34,7 @@ def test_seeds_that_disagree_widen_the_interval():
 
 
 def test_the_interval_covers_as_often_as_it_says():
-    """Many draws of 8 seeds and 60 questions, both of which vary: 95 % intervals must cover the truth about as often."""
+    """Many draws of 8 seeds and 60 questions, both of which vary: 95 % intervals cover the truth about as often."""
     chance, covered = random.Random(3), 0
     for _ in range(150):
         hard = [chance.gauss(0, 0.1) for _ in range(60)]

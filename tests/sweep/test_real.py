@@ -118,9 +118,11 @@ def _kill_one_ray_worker(folder: Path, driver: "subprocess.Popen[str]") -> int:
                 parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
             except (OSError, ValueError):
                 continue
-            if b"thriftune.sweep.worker" in command and str(folder).encode() in command[-2]:
-                if (Path(command[-2].decode()) / "metrics.jsonl").exists() and parent > 1:
-                    os.kill(parent, signal.SIGKILL)
-                    return parent
+            if b"thriftune.sweep.worker" not in command or parent <= 1:
+                continue
+            trial = Path(command[-2].decode())
+            if trial.is_relative_to(folder) and (trial / "metrics.jsonl").exists():
+                os.kill(parent, signal.SIGKILL)
+                return parent
         time.sleep(0.02)
     return 0

@@ -43,7 +43,7 @@ class Cluster:
         )
 
     def ended(self, folder: Path) -> int | None:
-        """Return the exit code of the trial's worker, or None while it runs. A task that Ray gave up counts as killed."""
+        """Return the exit code of the trial's worker, or None while it runs. What Ray gave up counts as killed."""
         ready, _ = self._ray.wait([self._running[folder]], timeout=0)
         if not ready:
             return None

@@ -1,7 +1,7 @@
 """Manifests that run a recipe's study on a cluster: KubeRay's RayJob, and a Slurm script.
 
-Both are rendered from the recipe's name and a few facts about the place; nothing is sent anywhere. Stopped and submitted
-again they do what is missing, because the study's folder lies on shared storage.
+Both are rendered from the recipe's name and a few facts about the place; nothing is sent anywhere. Stopped and
+submitted again they do what is missing, because the study's folder lies on shared storage.
 """
 
 import shlex
@@ -21,7 +21,7 @@ class Place:
     """Where a study is to run.
 
     Attributes:
-        name: of the recipe. recipe: its path there. overrides: dotted keys. image: a container image with thriftune[ray].
+        name: of the recipe. recipe: its path there. overrides: dotted keys. image: it holds thriftune[ray].
         workers: machines that run trials. gpus: for each of them. storage: a folder that all share.
         claim: the PersistentVolumeClaim behind it.
     """

@@ -80,7 +80,7 @@ class Tpe:
         rows = [objectives(records[trial.id], self._recipe) for trial in trials]
         if any(None in row for row in rows):
             return None
-        return [sum(column) / len(rows) for column in zip(*rows, strict=True)]  # type: ignore[arg-type]
+        return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
 
     def _chosen(self, each: Any) -> int:
         """Choose a point for what Optuna asks to be tried; return its number."""
