@@ -44,8 +44,8 @@ def drive(folder: Folder, plan: Plan, study: Study, executor: Executor, progress
             _start(folder, planned, running, executor, progress)
             if not running:
                 return planned
-            _watch(folder, planned, running, study, executor, progress)
-            time.sleep(_POLL_SECONDS)
+            while not _watch(folder, planned, running, study, executor, progress):
+                time.sleep(_POLL_SECONDS)
     finally:
         executor.close()
 
@@ -88,7 +88,9 @@ def _watch(
     study: Study,
     executor: Executor,
     progress: Progress,
-) -> None:
+) -> bool:
+    """Look once at what runs; return whether a trial has ended."""
+    before = len(running)
     for each in list(running.values()):
         code = executor.ended(each.folder)
         if code is None:
@@ -104,6 +106,7 @@ def _watch(
         else:
             _record(folder, each, code, {}, study, progress)
             del running[each.trial.id]
+    return len(running) < before
 
 
 def _behind(folder: Folder, planned: list[Planned], each: _Running) -> bool:
