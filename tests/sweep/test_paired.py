@@ -53,6 +53,11 @@ def test_questions_that_were_not_judged_are_left_out():
     assert matches(["--"], ["11"]) is None
 
 
+def test_runs_that_agree_on_every_question_do_not_prove_that_there_is_no_difference():
+    found = matches(["0" * 20] * 3, ["0" * 20] * 3)
+    assert found.value == 0 and found.high == -found.low == pytest.approx(0.161, abs=1e-3)
+
+
 def test_means_have_students_interval():
     found = means([1.0, 2.0, 3.0], [0.0, 0.0, 0.0])
     assert (found.value, found.low) == (2.0, pytest.approx(2 - 4.303 / 3**0.5)) and means([1.0], [0.0]) is None
@@ -120,6 +125,12 @@ def test_what_is_equal_or_missing_decides_nothing():
     assert verdicts([]) == dict.fromkeys(("F1", "F2", "F3", "F4"), OPEN)
     part = arms({"full": 90}, {"full": 20}, FALLING)
     assert verdicts(part)["F1"] == OPEN, "one modality is not every configuration"
+
+
+def test_one_seed_decides_nothing():
+    told = arms({"full": 90, "lora": 70, "qlora": 50}, {"full": 60, "lora": 40, "qlora": 20}, FALLING)
+    first = [each for each in told if each.seed == 1]
+    assert set(verdicts(first).values()) == {OPEN}
 
 
 def test_trials_on_other_questions_are_not_compared():

@@ -2,7 +2,8 @@
 
 A finding that is several comparisons is *confirmed* when all of them are shown (95 % intervals on its side of 0),
 *refuted* when one is shown on the other side, and else *not decided*. Nothing is corrected for the number of looks:
-requiring all makes a confirmation cautious, taking any makes a refutation easier than 5 %.
+requiring all makes a confirmation cautious, taking any makes a refutation easier than 5 %. One pair of runs shows
+something of two trainings and decides nothing.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from thriftune.sweep.paired import Difference
 from thriftune.sweep.results import Result, match_difference, mean_difference, paired, pick
 
 CONFIRMED, REFUTED, OPEN = "confirmed", "refuted", "not decided"
+_LEAST = 2  # pairs of runs behind a comparison that decides
 _ORDER = ("full", "lora", "qlora")
 
 
@@ -72,7 +74,8 @@ def _memory(results: Sequence[Result]) -> Finding:
             continue
         high, low = sides
         figures.append(f"{more} {_span(high)}, {less} {_span(low)} GB at the peak of training (DSS)")
-        verdicts.append((min(high) > max(low)) - (max(high) < min(low)))
+        apart = (min(high) > max(low)) - (max(high) < min(low))
+        verdicts.append(apart if min(len(high), len(low)) >= _LEAST else 0)
     return Finding("F4", claim, _verdict(verdicts, missing=len(verdicts) < 2), figures)
 
 
@@ -89,7 +92,8 @@ def _judged(name: str, claim: str, found: Sequence[tuple[str, Difference | None]
     known = [(text, difference) for text, difference in found if difference]
     figures = [f"{text}: {points(difference)}" for text, difference in known]
     lacking = missing or not known or len(known) < len(found)
-    return Finding(name, claim, _verdict([difference.shown for _, difference in known], lacking), figures)
+    shown = [difference.shown if difference.seeds >= _LEAST else 0 for _, difference in known]
+    return Finding(name, claim, _verdict(shown, lacking), figures)
 
 
 def _verdict(shown: Sequence[int], missing: bool) -> str:

@@ -3,7 +3,8 @@
 Both settings answer the same questions with the same seeds; the difference of each (seed, question) is paired. The
 bootstrap draws seeds and questions with replacement and on their own, so that what varies from seed to seed and from
 question to question both widen the interval. Few seeds make it too narrow rather than too wide: with three, a 95 %
-interval covers less than 95 %, and with one it holds for that one training alone.
+interval covers less than 95 %, and with one it holds for that one training alone. Where every difference is the same the
+bootstrap would claim certainty; the interval then is what Wilson's bound leaves for differences that did not turn up.
 """
 
 import math
@@ -12,6 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}  # 97.5 %, by freedom
+
+
+_Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,15 @@ def matches(first: Sequence[str], second: Sequence[str], resamples: int = 4000, 
         return None
     table = numpy.array([[int(a[place]) - int(b[place]) for place in judged] for a, b in pairs], dtype=float)
     seeds, questions = table.shape
+    value = float(table.mean())
+    if table.min() == table.max():
+        unseen = _Z**2 / (questions + _Z**2)
+        return Difference(value, max(-1.0, value - unseen), min(1.0, value + unseen), seeds, questions)
     chance = numpy.random.default_rng(seed)
     by_seed = chance.multinomial(seeds, [1 / seeds] * seeds, size=resamples)
     by_question = chance.multinomial(questions, [1 / questions] * questions, size=resamples)
     means = ((by_seed @ table) * by_question).sum(axis=1) / (seeds * questions)
     low, high = numpy.percentile(means, [2.5, 97.5])
-    value = float(table.mean())
     return Difference(value, min(float(low), value), max(float(high), value), seeds, questions)
 
 
