@@ -3,8 +3,8 @@
 Both settings answer the same questions with the same seeds; the difference of each (seed, question) is paired. The
 bootstrap draws seeds and questions with replacement and on their own, so that what varies from seed to seed and from
 question to question both widen the interval. Few seeds make it too narrow rather than too wide: with three, a 95 %
-interval covers less than 95 %, and with one it holds for that one training alone. Where every difference is the same the
-bootstrap would claim certainty; the interval then is what Wilson's bound leaves for differences that did not turn up.
+interval covers less than 95 %, and with one it holds for that one training alone. Where every difference is the same
+the bootstrap would claim certainty; the interval then is what Wilson's bound leaves for those that did not turn up.
 """
 
 import math
