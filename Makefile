@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
 TORCH_FLAGS ?=
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: help demo test check bench lock clean
 
 help:
 	@echo "make demo       install, run the demo recipe, print the table and where the report is (about 20 minutes)"
-	@echo "make test       install, run the tests (under 10 minutes)"
+	@echo "make test       install, run the tests (about 7 minutes; pytest -m slow has the rest)"
 	@echo "make check      lint, types, tests"
 	@echo "make bench      install TRL beside it, measure the training step against it (hours; goes on where it stopped)"
 	@echo "make lock       resolve requirements/lock.txt anew"
@@ -34,13 +35,13 @@ demo: $(VENV)/.installed
 	$(BIN)/thriftune run recipes/films-demo.yaml --out $(RUNS)/films-demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/step.py $(BENCH)

@@ -124,7 +124,7 @@ def one_step(profile: str, modality: str, method: str) -> dict[str, Any]:
 def rows_of(profile: str) -> list[Row]:
     """Return the rows of a profile, the same at each call."""
     if profile == "lessons":
-        return _lessons(8)
+        return lessons(8)
     prefix, batch = map(int, profile.split("x"))
     chance = random.Random(0)
     ids = lambda count: tuple(chance.randrange(100, 40_000) for _ in range(count))  # noqa: E731
@@ -132,7 +132,8 @@ def rows_of(profile: str) -> list[Row]:
     return [Row(shared, ids(30), ids(80), ids(120)) for _ in range(batch)]
 
 
-def _lessons(count: int) -> list[Row]:
+def lessons(count: int) -> list[Row]:
+    """Return the rows of lessons of the films, spread over the record."""
     from thriftune.students.load import load_tokenizer
     from thriftune.tasks.build import build
     from thriftune.teach.parse import parse
@@ -143,7 +144,8 @@ def _lessons(count: int) -> list[Row]:
     task = build(recipe)
     try:
         student = Student(None, load_tokenizer(STUDENT), "causal", torch.device("cpu"), "fp32")
-        answers = list(RecordedTeacher(["demo:films"], None, ["films"]).answers())[::40][:count]
+        answers = list(RecordedTeacher(["demo:films"], None, ["films"]).answers())
+        answers = answers[:: max(1, len(answers) // count)][:count]
         parts = [(question, parse(response)) for question, response in answers]
         return [make_row(student.renderer, task.prompt(q), task.tidy(p.label), p.rationale, "causal") for q, p in parts]
     finally:

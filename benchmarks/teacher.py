@@ -8,6 +8,7 @@ takes to import the client's library, once a process, is told apart.
 """
 
 import argparse
+import asyncio
 import json
 import multiprocessing
 import os
@@ -15,19 +16,39 @@ import tempfile
 import time
 from pathlib import Path
 
+from aiohttp import web
+
 from thriftune.prompts import Prompt
 from thriftune.recipe import Teacher
 from thriftune.records import Question
 from thriftune.teach import requests
 from thriftune.teach.ledger import Ledger
 from thriftune.teach.live import LiveTeacher
-from thriftune.testing.teacher import MisbehavingTeacher
+
+REPLY = {
+    "choices": [{"message": {"content": "<rationale>All films.</rationale><answer>{}</answer>"}}],
+    "usage": {"prompt_tokens": 600, "completion_tokens": 20},
+}
 
 
 def serve(latency: float, told: "multiprocessing.Queue[str]") -> None:
-    with MisbehavingTeacher(latency=latency) as server:
-        told.put(server.url)
-        time.sleep(3600)
+    """Answer every request after the latency, from one event loop: threads would add their own waits to it."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        await asyncio.sleep(latency)
+        return web.json_response(REPLY)
+
+    async def work() -> None:
+        application = web.Application()
+        application.router.add_post("/v1/chat/completions", answer)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        told.put(f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
+        await asyncio.sleep(3600)
+
+    asyncio.run(work())
 
 
 def ask_all(url: str, count: int, concurrency: int, folder: Path) -> float:

@@ -22,7 +22,8 @@ FLOORS = [
     {"students"},
     {"train"},
     {"evaluate"},
-    {"report"},
+    {"plan"},
+    {"report", "ship"},
     {"road"},
     {"sweep"},
     {"cli"},
@@ -55,7 +56,7 @@ def test_every_recipe_loads(path):
     assert load(path).name == path.stem
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/json-by-schema.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/json-by-schema.md", "docs/export.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)

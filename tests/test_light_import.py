@@ -9,7 +9,7 @@ import pytest
 
 import thriftune
 
-HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "bitsandbytes", "opensearchpy", "jinja2")
+HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "bitsandbytes", "opensearchpy", "jinja2", "fastapi")
 
 
 def loaded_by(code: str) -> list[str]:

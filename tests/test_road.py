@@ -74,6 +74,7 @@ def test_one_command_travels_the_road_and_a_second_does_nothing_again(tmp_path, 
     for who in ("base", "tuned"):
         cell = scores[who]["execution_match"]
         assert cell["n"] == 3 and 0 <= cell["low"] <= cell["value"] <= cell["high"] <= 1
+        assert scores[who]["constrained"] is True and scores[who]["gold_refused"] == 0
         assert scores[who]["label_loss"]["value"] > 0 and scores[who]["rationale_loss"]["n"] == 3
     assert scores["tuned"]["label_loss"]["value"] < scores["base"]["label_loss"]["value"], (
         "two epochs must lower the loss"
@@ -142,6 +143,39 @@ def test_a_changed_key_repeats_only_what_depends_on_it(tmp_path):
     assert thriftune(folder, "run", "recipe.yaml").returncode == 0
     again = thriftune(folder, "run", "recipe.yaml", "evaluate.max_new_tokens=8")
     assert again.returncode == 0 and again.stderr.count("not done again") == 3, again.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_several_processes_train_and_one_goes_on(tmp_path, parallel):
+    folder = write_inputs(tmp_path)
+    two = (
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "thriftune.cli",
+    )
+
+    def together(*words: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.run([*two, *words], cwd=folder, capture_output=True, text=True, timeout=280, env=environment)
+
+    refused = together("run", "recipe.yaml")
+    assert refused.returncode != 0 and "several processes can only train" in refused.stderr
+    assert thriftune(folder, "teach", "recipe.yaml").returncode == 0
+    trained = together("train", "recipe.yaml", f"train.parallel={parallel}")
+    assert trained.returncode == 0, trained.stderr
+    figures = json.loads((folder / "runs/tiny/manifest.json").read_text())["stages"]["train"]["figures"]
+    assert figures["processes"] == 2 and figures["steps"] == 6
+    assert trained.stdout.count("manifest ") == 1, "rank 0 alone tells"
+    again = together("train", "recipe.yaml", f"train.parallel={parallel}")
+    assert again.returncode == 0 and "not done again" in again.stderr
+    rest = thriftune(folder, "run", "recipe.yaml", f"train.parallel={parallel}")
+    assert rest.returncode == 0, rest.stderr
 
 
 def test_a_training_killed_by_force_goes_on_where_it_was(tmp_path):

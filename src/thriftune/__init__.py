@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from thriftune.records import Lesson, Question, Verdict
     from thriftune.road import travel
     from thriftune.runs import Run
+    from thriftune.ship.predict import load
     from thriftune.version import VERSION as __version__
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "UserError",
     "Verdict",
     "__version__",
+    "load",
     "load_recipe",
     "travel",
 ]
@@ -44,6 +46,7 @@ _HOMES = {
     "UserError": "errors.UserError",
     "Verdict": "records.Verdict",
     "__version__": "version.VERSION",
+    "load": "ship.predict.load",
     "load_recipe": "recipe.load",
     "travel": "road.travel",
 }
@@ -53,7 +56,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home when it is first used (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home, _, attribute = _HOMES[name].partition(".")
+    home, _, attribute = _HOMES[name].rpartition(".")
     value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), attribute)
     return value
 

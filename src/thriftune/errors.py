@@ -8,7 +8,10 @@
         ├── EngineError         the search engine cannot be started, reached or used
         ├── StudentError        the student's model cannot be loaded
         ├── TeacherError        the teacher refuses the key or the model, or cannot be reached
-        └── RunError            the run folder cannot be used
+        ├── RunError            the run folder cannot be used
+        ├── ExportError         the model cannot be exported, or the export is not the model that was trained
+        ├── DoesNotFit          the plan says that training needs more memory than there is
+        └── OutOfMemoryError    training ran out of memory, also with the smallest micro-batches
 
 A bug is any other exception: it keeps its traceback. What a teacher or a student writes is data, never an exception.
 """
@@ -58,3 +61,15 @@ class TeacherError(UserError):
 
 class RunError(UserError):
     """The run folder cannot be read or written."""
+
+
+class ExportError(UserError):
+    """The model cannot be exported in this form, or what was exported is not the model that was trained."""
+
+
+class DoesNotFit(UserError):
+    """The plan says that training needs more memory than there is; the text has the table and what would fit."""
+
+
+class OutOfMemoryError(UserError):
+    """Training ran out of memory, also with the smallest micro-batches."""

@@ -45,7 +45,7 @@ class Renderer:
 
     def pieces(self, prompt: Prompt) -> Pieces:
         """Return the ids before the answer, for a causal student."""
-        before, between, after = self._frame
+        before, between, after = self.frame
         if prompt.instructions not in self._prefixes:
             self._prefixes[prompt.instructions] = self._ids(before + prompt.instructions + between)
         return Pieces(self._prefixes[prompt.instructions], self._ids(prompt.question + after))
@@ -58,10 +58,17 @@ class Renderer:
         """Return the ids of a task marker alone: what generation starts from."""
         return self._ids(marker)
 
+    def text_ids(self, text: str) -> tuple[int, ...]:
+        """Return the ids of an answer's text alone."""
+        return self._ids(text)
+
     def source(self, marker: str, prompt: Prompt) -> tuple[int, ...]:
-        """Return the encoder's ids for a seq2seq student."""
-        text = f"{marker.strip()} {prompt.instructions}\nQuestion: {prompt.question}"
-        return (*self._ids(text), self.tokenizer.eos_token_id)
+        """Return the encoder's ids for a seq2seq student; no marker where the decoder is told the task."""
+        return (*self._ids(self.source_text(marker, prompt)), self.tokenizer.eos_token_id)
+
+    def source_text(self, marker: str, prompt: Prompt) -> str:
+        """Return the encoder's text for a seq2seq student, without its end."""
+        return f"{marker.strip()} {prompt.instructions}\nQuestion: {prompt.question}".lstrip()
 
     def target(self, text: str) -> tuple[int, ...]:
         """Return the decoder's ids for a seq2seq student."""
@@ -74,7 +81,8 @@ class Renderer:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     @cached_property
-    def _frame(self) -> tuple[str, str, str]:
+    def frame(self) -> tuple[str, str, str]:
+        """The texts of a causal prompt before the instructions, between them and the question, and after it."""
         if not getattr(self.tokenizer, "chat_template", None):
             return (self.tokenizer.bos_token or "", "\nQuestion: ", "\n")
         from jinja2 import TemplateError  # here: what only names a prompt loads no template engine

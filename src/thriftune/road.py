@@ -3,11 +3,12 @@
 task ──► teach ──► dataset ──► train ──► evaluate ──► report
 """
 
+import io
 from collections.abc import Iterable
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -15,10 +16,13 @@ from thriftune.errors import RecipeError, RunError
 from thriftune.progress import Progress
 from thriftune.recipe import FILES, Recipe
 from thriftune.records import Lesson, dump_section
-from thriftune.runs import Run, content_id, file_id, read_records
+from thriftune.runs import Run, content_id, file_id, read_records, write_text
 from thriftune.tasks.base import Task
 from thriftune.tasks.build import build
 from thriftune.version import VERSION
+
+if TYPE_CHECKING:  # loads torch
+    from thriftune.plan.make import Plan
 
 STAGES = ("teach", "dataset", "train", "evaluate", "report")
 
@@ -29,10 +33,38 @@ def travel(recipe: Recipe, folder: Path, stages: Iterable[str] = STAGES) -> Run:
     Raises:
         UserError: see `errors`; the manifest of the run folder says where it stopped.
     """
+    from thriftune.train import ranks
+
     run = Run(folder)
-    with run.alone():
-        _stages(run, recipe, stages)
+    if ranks.count() > 1:
+        _together(run, recipe, tuple(stages))
+    else:
+        with run.alone():
+            _stages(run, recipe, stages)
     return run
+
+
+def _together(run: Run, recipe: Recipe, stages: tuple[str, ...]) -> None:
+    """Train with several processes: rank 0 does the stage, the others only compute.
+
+    Raises:
+        RunError: another stage is asked for.
+    """
+    from thriftune.train import ranks
+
+    if stages != ("train",):
+        raise RunError("several processes can only train. Run the other commands without torchrun")
+    with ranks.together():
+        if ranks.rank() > 0:
+            from thriftune.train.stage import follow
+
+            follow(run.folder, recipe, Progress("train", stream=io.StringIO()))
+            return
+        try:
+            with run.alone():
+                _stages(run, recipe, stages)
+        finally:
+            ranks.dismiss()
 
 
 def _stages(run: Run, recipe: Recipe, stages: Iterable[str]) -> None:
@@ -112,14 +144,44 @@ def export(folder: Path, form: str, out: Path, rationales: bool = False) -> dict
     lessons_of(run)  # before an engine is started for nothing
     if form != "chat":
         return exported(run, form, out)
+    with closing(build(_recipe_of(run))) as task:
+        return export_chats(run, task, out, rationales)
+
+
+def ship(folder: Path, form: Any, out: Path | None = None, allow: bool = False) -> Path:
+    """Export the trained model of a run (`adapter`, `merged`, `gguf`, `ollama`), prove it, and return the folder.
+
+    The report is brought up to date where the run has scores.
+
+    Raises:
+        RunError: the folder is no run, or its training is not done.
+        ExportError: the form cannot be made, or is not the trained model (unless `allow`).
+    """
+    run = Run(folder)
+    recipe = _recipe_of(run)
+    with run.alone(), closing(_Lazy(recipe)) as lazy:
+        trained = _train_identity(run, recipe, lazy)
+        if not run.is_done("train", trained):
+            raise RunError(f"{run.folder} holds no trained model of its recipe. Run: thriftune run RECIPE")
+        scored = run.is_done("evaluate", _evaluate_identity(run, recipe, lazy))
+
+        from thriftune.ship.source import Source
+        from thriftune.ship.stage import export  # loads torch: only when there is something to do
+
+        try:
+            return export(Source(run, recipe, lazy(), trained, scored), form, out, Progress("export"), allow=allow)
+        finally:
+            if scored:
+                _report(run, recipe, lazy)
+
+
+def _recipe_of(run: Run) -> Recipe:
     try:
-        recipe = Recipe.model_validate(run.manifest.get("recipe"))
+        return Recipe.model_validate(run.manifest.get("recipe"))
     except ValidationError as error:
         raise RunError(
             f"{run.path('manifest.json')} holds no recipe of this version. Run: thriftune teach RECIPE"
         ) from error
-    with closing(build(recipe)) as task:
-        return export_chats(run, task, out, rationales)
 
 
 def _collections(recipe: Recipe) -> list[str]:
@@ -187,13 +249,84 @@ def _dataset(run: Run, recipe: Recipe, task: _Lazy) -> None:
 
 def _train(run: Run, recipe: Recipe, task: _Lazy) -> None:
     def work() -> dict[str, Any]:
+        from thriftune.train import ranks
         from thriftune.train.stage import train  # loads torch: only when there is something to do
 
-        return train(run, recipe, task(), Progress("train"))
+        progress = Progress("train")
+        if ranks.count() > 1:  # they share a machine's memory in ways that the plan does not know
+            return train(run, recipe, task(), progress)
+        return _trained_in_what_there_is(run, recipe, task, progress)
 
     identity = _train_identity(run, recipe, task)
     outputs = ["model", "metrics.jsonl", "checkpoint.safetensors"]
     _told(run, "train", run.stage("train", identity, outputs, work))
+
+
+def _trained_in_what_there_is(run: Run, recipe: Recipe, task: _Lazy, progress: Progress) -> dict[str, Any]:
+    """Train by a plan made beforehand; where memory runs out nevertheless, again with smaller micro-batches."""
+    from thriftune.plan.guard import planned
+    from thriftune.plan.retry import with_smaller_batches
+    from thriftune.train.stage import train
+
+    plan: dict[str, Any] = {}
+    if recipe.plan.check:
+        progress.say("planning: what the training step will hold in memory")
+        asked = recipe.train.micro_tokens
+        recipe, figures = planned(run, recipe, task)
+        plan = {"plan": figures}
+        if recipe.train.micro_tokens != asked:
+            progress.say(f"micro-batches of {recipe.train.micro_tokens} tokens instead of {asked}: the same gradient")
+
+    def tell(attempts: list[dict[str, Any]]) -> None:
+        progress.say(f"memory ran out with micro-batches of {attempts[-1]['micro_tokens']} tokens")
+        run.so_far("train", {**plan, "attempts": attempts})
+
+    figures = with_smaller_batches(lambda changed: train(run, changed, task(), progress), recipe, tell)
+    return {**figures, **plan}
+
+
+def plan(recipe: Recipe, folder: Path, gpu: str | None = None, memory: str | None = None) -> "Plan":
+    """Return what fits into which memory, for each modality; nothing is loaded and nothing written.
+
+    Raises:
+        InputError: the GPU is not known, or how much memory is free.
+        StudentError: there is no config for the student, or it cannot be trained.
+    """
+    from thriftune.plan.configs import config_of
+    from thriftune.plan.make import make_plan
+    from thriftune.plan.prepare import candidates_for, device_for, rows_for
+
+    device, config = device_for(recipe, gpu, memory), config_of(recipe.student.model)
+    with closing(_Lazy(recipe)) as task:
+        rows = rows_for(recipe, config, folder, task)
+        return make_plan(recipe, config, rows, device, candidates_for(recipe, rows, task))
+
+
+def pilot(recipe: Recipe, folder: Path, minutes: float) -> "tuple[Plan, list[dict[str, Any]], str]":
+    """Teach, make the dataset, plan, and train each modality that fits for some minutes; return plan, trials and page.
+
+    Writes `pilot.jsonl` and `pilot.md` into the run folder.
+
+    Raises:
+        UserError: as `travel`.
+    """
+    from thriftune.plan.configs import config_of
+    from thriftune.plan.make import make_plan
+    from thriftune.plan.page import page
+    from thriftune.plan.pilot import pilot as tried
+    from thriftune.plan.prepare import candidates_for, device_for, rows_for
+
+    run, progress = Run(folder), Progress("pilot")
+    with run.alone():
+        _stages(run, recipe, ("teach", "dataset"))
+        device, config = device_for(recipe), config_of(recipe.student.model)
+        with closing(_Lazy(recipe)) as task:
+            rows = rows_for(recipe, config, folder, task)
+            plan = make_plan(recipe, config, rows, device, candidates_for(recipe, rows, task))
+            trials = tried(run, recipe, task(), plan, minutes, progress)
+        text = page(plan, trials, recipe, len(rows.rows))
+        write_text(run.path("pilot.md"), text)
+    return plan, trials, text
 
 
 def _evaluate(run: Run, recipe: Recipe, task: _Lazy) -> None:
@@ -218,7 +351,8 @@ def _report(run: Run, recipe: Recipe, task: _Lazy) -> None:
     evaluated = _evaluate_identity(run, recipe, task)
     if not run.is_done("evaluate", evaluated):
         raise RunError(f"{run.folder} holds no scores of this recipe's model. Run: thriftune evaluate RECIPE")
-    identity = content_id(VERSION, evaluated, _files(run, "scores.json"))
+    shown = [_files(run, "scores.json"), *([_files(run, "parity.json")] if run.path("parity.json").is_file() else [])]
+    identity = content_id(VERSION, evaluated, *shown)
     _told(run, "report", run.stage("report", identity, ["report.html", "report.md"], lambda: report(run)))
 
 

@@ -279,7 +279,7 @@ class Run:
             raise
         except Exception as error:
             reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-            record["status"] = "out_of_memory" if _is_out_of_memory(error) else f"failed: {reason}"
+            record["status"] = "out_of_memory" if is_out_of_memory(error) else f"failed: {reason}"
             self.note()
             raise
         record["status"] = "done"
@@ -287,8 +287,8 @@ class Run:
         self.note()
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """Python's own, CUDA's (a RuntimeError called OutOfMemoryError) and the CPU allocator's (a plain RuntimeError)."""
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether memory ran out: Python's error, CUDA's (`OutOfMemoryError`), the CPU allocator's (a plain one)."""
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return named or "can't allocate memory" in str(error)
 

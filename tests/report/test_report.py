@@ -162,6 +162,46 @@ def test_the_markdown_has_the_same_table(tmp_path):
     assert "| robust execution match | – | – |" in text
 
 
+SAME = {
+    "labels": {**CELL, "value": 1.0, "low": 0.34, "high": 1.0},
+    "tokens": {**CELL, "value": 1.0, "low": 1.0, "high": 1.0},
+    "execution_match": {
+        "trained": CELL,
+        "export": CELL,
+        "difference": {**CELL, "value": 0.0, "low": -0.6, "high": 0.6},
+    },
+    "canonical_match": None,
+    "faults": [],
+    "passed": True,
+    "allowed": False,
+}
+FORMS = {
+    "merged": SAME,
+    "gguf-f16": {"faults": ["not measured"], "passed": False, "allowed": True},
+    "gguf-q8_0": {**SAME, "faults": ["half of <b>it</b>"], "passed": False},
+}
+
+
+def test_the_forms_that_were_exported_stand_beside_the_trained_model(tmp_path):
+    run = handmade(tmp_path, SCORES, {"train": {"id": "t1"}})
+    write_json(run.path("parity.json"), {"trained": "t1", "forms": FORMS})
+    html = page(run)
+    assert html.row("trained") == ["", "", "50.0 % [25.0, 75.0]", "", "–", "2 questions"]
+    assert html.row("merged")[3:] == ["0.0 % [-60.0, 60.0]", "–", "within the margin"]
+    assert html.row("gguf-f16") == ["–", "–", "–", "–", "–", "kept by --allow: not measured"]
+    assert html.row("gguf-q8_0")[-1] == "refused: half of <b>it</b>"
+    assert "| merged | 100.0 % [34.0, 100.0] |" in run.path("report.md").read_text(encoding="utf-8")
+
+
+def test_a_parity_of_another_training_is_not_shown_and_a_damaged_one_is_named(tmp_path):
+    run = handmade(tmp_path, SCORES, {"train": {"id": "t2"}})
+    write_json(run.path("parity.json"), {"trained": "t1", "forms": FORMS})
+    assert "Exports" not in page(run).text
+    run.path("parity.json").write_text("[]")
+    with pytest.raises(InputError, match=r"parity.json is damaged"):
+        report(run)
+
+
 def test_right_and_wrong_are_told_apart_and_the_unjudged_is_neither(tmp_path):
     run = handmade(tmp_path, SCORES)
     assert report(run) == {"examples": 2}

@@ -1,6 +1,9 @@
 """Value linking: a question's names are shown as the index holds them, and nothing else is."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -69,3 +72,22 @@ def test_the_prompt_shows_them_behind_the_question_unless_told_not_to(task):
         assert task.prompt(question).question == question.text
     finally:
         task.link_values = True
+
+
+IN_ANOTHER_PROCESS = """
+from thriftune.tasks.query_dsl.linking import links_of, shown
+from thriftune.tasks.query_dsl.mapping import fields_of
+names = ["director", "cast", "writers", "composers", "producers"]
+mapping = {"properties": {name: {"type": "keyword"} for name in names}}
+print(shown(links_of(fields_of(mapping), [dict.fromkeys(names, "Woody Allen")], {}), "films with Woody Allen"))
+"""
+
+
+def test_the_line_is_the_same_in_every_process():
+    """Training, evaluation and production are different processes, and Python's hashes of texts differ between them."""
+    said = set()
+    for seed in ("1", "2", "3"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", IN_ANOTHER_PROCESS]
+        said.add(subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout)
+    assert said == {'\ndirector,cast,writers:"Woody Allen"\n'}

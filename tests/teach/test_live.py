@@ -10,7 +10,7 @@ from thriftune.prompts import Prompt
 from thriftune.recipe import Price, Teacher
 from thriftune.records import Question, Reject
 from thriftune.teach import requests
-from thriftune.teach.ledger import Ledger, Usage, estimate, key_of
+from thriftune.teach.ledger import Answered, Ledger, Usage, estimate, key_of
 from thriftune.teach.live import LiveTeacher
 from thriftune.teach.parse import Parsed, parse
 from thriftune.teach.teachers import Unanswered
@@ -164,7 +164,7 @@ def ledger(tmp_path, budget_tokens=None) -> Ledger:
 def test_the_ledger_keeps_what_was_paid(tmp_path):
     first, key = ledger(tmp_path), key_of(REQUEST)
     assert first.known(key) is None and first.reserve(key, REQUEST)
-    first.settle(key, "half \ud83d", Usage(10, 5))
+    first.settle([Answered(key, "half \ud83d", Usage(10, 5))])
     other = ledger(tmp_path, estimate(REQUEST).tokens + 15)
     assert other.known(key) == "half ?" and other.spent == Usage(10, 5) and other.usd == pytest.approx(5e-5)
     assert other.known(key_of(REQUEST, sample=1)) is None
@@ -176,7 +176,7 @@ def test_the_ledger_keeps_what_was_paid(tmp_path):
 def test_what_was_in_flight_at_a_kill_counts_as_paid(tmp_path):
     killed = ledger(tmp_path)
     assert killed.reserve("a", REQUEST) and killed.reserve("b", REQUEST)
-    killed.settle("a", "text", Usage(10, 5))
+    killed.settle([Answered("a", "text", Usage(10, 5))])
     after = ledger(tmp_path, budget_tokens=15 + 2 * estimate(REQUEST).tokens)
     assert after.lost == (1, estimate(REQUEST)) and after.spent == Usage(10, 5)
     assert after.reserve("b", REQUEST) and not after.reserve("c", REQUEST)

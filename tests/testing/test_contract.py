@@ -10,6 +10,7 @@ from thriftune import recipe
 from thriftune.demo import films, support
 from thriftune.errors import InputError
 from thriftune.records import Question, Verdict
+from thriftune.tasks.base import Grammar
 from thriftune.tasks.build import build
 from thriftune.tasks.json_schema.schemas import Source
 from thriftune.tasks.json_schema.task import JsonSchema
@@ -150,6 +151,7 @@ BREAKS = {
     "test_the_identity_tells_tasks_apart": {"identity": lambda: "formula"},
     "test_variants_end_and_depend_on_the_seed": {"variants": lambda *_: iter(lambda: ("a", "b"), None)},
     "test_texts_are_texts": {"texts": lambda: iter(["\ud800"])},
+    "test_a_grammar_lets_right_answers_be_written": {"grammar": lambda question: Grammar("lark", 'start: "x"')},
     "test_closing_twice_is_closing_once": {"close": lambda task=[]: task.remove(None)},
 }
 

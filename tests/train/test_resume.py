@@ -13,6 +13,9 @@ from thriftune.train.batches import make_row
 from thriftune.train.loop import epoch_batches, fit, learning_rate, position
 from thriftune.train.losses import packing
 
+# what a clock or a second start measures
+MEASURED = {"seconds", "tokens_per_second", "examples_per_second", "gemm_share", "bytes"}
+
 
 class Killed(Exception):
     pass
@@ -23,7 +26,7 @@ def rows_for(student):
     return [make_row(student.renderer, Prompt("Index films", q), a, r, student.kind) for q, a, r in texts]
 
 
-def train(folder, name, kind_folder, modality, killed_at=None):
+def train(folder, name, kind_folder, modality, killed_at=None, **keys):
     settings = Train(
         modality=modality,
         rank=4,
@@ -33,6 +36,7 @@ def train(folder, name, kind_folder, modality, killed_at=None):
         batch=3,
         validations=2,
         checkpoint_minutes=1e-9,
+        **keys,
     )
     student = load_for_training(kind_folder, "auto", settings)
     rows = rows_for(student)
@@ -61,10 +65,18 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, folders, kind, modali
     resumed = train(tmp_path, "killed", folders[kind], modality)
     assert torch.equal(whole, resumed)
     strip = lambda name: [  # noqa: E731
-        {k: v for k, v in m.items() if k != "seconds"} for _, m in read_lines(tmp_path / name / "metrics.jsonl")
+        {k: v for k, v in m.items() if k not in MEASURED} for _, m in read_lines(tmp_path / name / "metrics.jsonl")
     ]
     assert json.dumps(strip("whole")) == json.dumps(strip("killed"))
     assert [m["step"] for m in strip("killed")] == list(range(1, 10))
+
+
+@pytest.mark.parametrize("keys", [{"optimizer": "adamw_8bit"}, {"checkpointing": True}, {"seq2seq_task": "decoder"}])
+def test_with_every_switch_a_resumed_training_is_the_uninterrupted_one(tmp_path, folders, keys):
+    kind = "seq2seq" if "seq2seq_task" in keys else "causal"
+    whole = train(tmp_path, "whole", folders[kind], "full", **keys)
+    assert train(tmp_path, "killed", folders[kind], "full", 4, **keys) is None
+    assert torch.equal(whole, train(tmp_path, "killed", folders[kind], "full", **keys))
 
 
 def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own(folders):

@@ -13,9 +13,12 @@ def _stage(stages: tuple[str, ...], recipe: Path, overrides: list[str] | None, o
     from thriftune.recipe import load
     from thriftune.report.text import summary
     from thriftune.road import travel
+    from thriftune.train import ranks
 
     loaded = load(recipe, overrides)
     run = travel(loaded, out or Path("runs") / loaded.name, stages)
+    if ranks.rank() > 0:  # rank 0 tells
+        return
     scored = bool({"evaluate", "report"} & set(stages))
     print(json.dumps(run.manifest, indent=2) if as_json else summary(run, scored))
 

@@ -9,8 +9,6 @@ import random
 import time
 from typing import Any, cast
 
-import torch
-
 from thriftune.evaluate.generate import Generated, generate
 from thriftune.evaluate.scores import by_family, ratio_interval, scores_of
 from thriftune.evaluate.shots import WithExamples
@@ -20,7 +18,7 @@ from thriftune.records import Lesson, Prediction
 from thriftune.runs import Run, append_record, read_records, write_json, write_records
 from thriftune.students.load import Student, device_of, load_for_generation
 from thriftune.students.reload import load_tuned
-from thriftune.tasks.base import Task
+from thriftune.tasks.base import Grammar, Task
 from thriftune.train.losses import task_losses
 from thriftune.train.memory import peak_bytes, reset_peak
 
@@ -63,6 +61,10 @@ def _score(run: Run, recipe: Recipe, task: Task, who: str, lessons: list[Lesson]
     suffix = "" if who == "tuned" else f"-{who}"
     reset_peak(device_of())
     student = _student(run, recipe, who)
+    grammars = [task.grammar(lesson.question) if recipe.evaluate.constrained else None for lesson in lessons]
+    constraint = constraint_of(student, grammars, lessons)
+    if constraint.get("gold_refused"):
+        progress.say(f"{constraint['gold_refused']} gold answers are outside the grammar: no student can write them")
     predictions = _predict(run, recipe, task, student, lessons, f"predictions{suffix}.jsonl", progress)
     losses = task_losses(student, task, lessons, recipe.train)
     peak = peak_bytes(student.device)
@@ -76,6 +78,7 @@ def _score(run: Run, recipe: Recipe, task: Task, who: str, lessons: list[Lesson]
     write_records(run.path(f"verdicts{suffix}.jsonl"), verdicts)
     seconds = sum(p.seconds for p in predictions)
     return {
+        **constraint,
         **scores_of(verdicts, recipe.evaluate.bootstrap),
         **{name: ratio_interval(pairs, recipe.evaluate.bootstrap) for name, pairs in losses.items()},
         "families": by_family(predictions, verdicts),
@@ -87,10 +90,22 @@ def _score(run: Run, recipe: Recipe, task: Task, who: str, lessons: list[Lesson]
     }
 
 
+def constraint_of(student: Student, grammars: list[Grammar | None], lessons: list[Lesson]) -> dict[str, Any]:
+    """Return `constrained`, how many gold answers the grammar refuses, and what of it cannot be enforced."""
+    if not any(grammars):
+        return {"constrained": False}
+    labels = [student.renderer.text_ids(lesson.label) for lesson in lessons]
+    pairs = [(grammar, ids) for grammar, ids in zip(grammars, labels, strict=True) if grammar]
+    refused = sum(not student.constrainer.accepts(grammar, ids) for grammar, ids in pairs)
+    return {"constrained": True, "gold_refused": refused, "not_enforced": student.constrainer.ignored}
+
+
 def _student(run: Run, recipe: Recipe, who: str) -> Student:
-    if who == "base":
-        return load_for_generation(recipe.student.model, recipe.student.kind, recipe.train.precision)
-    return load_tuned(run.path("model"), recipe)
+    if who == "tuned":
+        return load_tuned(run.path("model"), recipe)
+    student = load_for_generation(recipe.student.model, recipe.student.kind, recipe.train.precision)
+    student.seq2seq_task = recipe.train.seq2seq_task
+    return student
 
 
 def _predict(
@@ -113,12 +128,13 @@ def _predict(
         append_record(path, known[lesson.question.id])
         progress(len(known), len(lessons), "")
 
-    with torch.inference_mode():
-        generate(
-            student,
-            [task.prompt(lesson.question) for lesson in left],
-            batch=recipe.evaluate.batch,
-            max_new_tokens=recipe.evaluate.max_new_tokens,
-            on_answer=keep,
-        )
+    constrained = recipe.evaluate.constrained
+    generate(
+        student,
+        [task.prompt(lesson.question) for lesson in left],
+        batch=recipe.evaluate.batch,
+        max_new_tokens=recipe.evaluate.max_new_tokens,
+        grammars=[task.grammar(lesson.question) if constrained else None for lesson in left],
+        on_answer=keep,
+    )
     return [known[lesson.question.id] for lesson in lessons]

@@ -2,6 +2,7 @@
 
 from thriftune.recipe.dataset import Dataset
 from thriftune.recipe.evaluate import Evaluate
+from thriftune.recipe.plan import Plan
 from thriftune.recipe.read import changed, load
 from thriftune.recipe.student import Student
 from thriftune.recipe.study import Ablation, Dimension, Study
@@ -20,6 +21,7 @@ __all__ = [
     "Engine",
     "Evaluate",
     "Expand",
+    "Plan",
     "Price",
     "Recipe",
     "Schema",

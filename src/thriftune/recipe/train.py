@@ -27,6 +27,11 @@ class Train(Section):
     `max_tokens` is a budget of compute: as many steps as come nearest to so many processed tokens (`train.compute`);
     `epochs` and `max_steps` then do not count.
     `max_minutes` is a budget: on a slow machine the schedule runs faster through its steps and ends with it.
+    `checkpointing` keeps only the layers' inputs and computes each layer again in the backward: less memory, more time.
+    `optimizer: adamw_8bit` keeps AdamW's moments in 8 bits (bitsandbytes); `paged_…` also moves them to the host.
+    `parallel` is what several processes do (`torchrun`): copies of the student (ddp), or shares of it (fsdp).
+    `seq2seq_task` is where a seq2seq student is told its task: `encoder` as in the papers, or `decoder`, where the
+    question is read once for both tasks and without knowing them (docs/scale.md).
     `vocabulary: domain` restricts training's softmax to tokens the task can produce (causal students; see
     `train.vocabulary`).
     """
@@ -53,6 +58,10 @@ class Train(Section):
     batch: PositiveInt = 8
     micro_tokens: PositiveInt = 4096
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    checkpointing: bool = False
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    seq2seq_task: Literal["encoder", "decoder"] = "encoder"
     vocabulary: Literal["full", "domain"] = "full"
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 5.0
     validations: Annotated[int, Field(ge=0)] = 4

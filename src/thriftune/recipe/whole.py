@@ -7,6 +7,7 @@ from pydantic import Field
 from thriftune.recipe.base import Section
 from thriftune.recipe.dataset import Dataset
 from thriftune.recipe.evaluate import Evaluate
+from thriftune.recipe.plan import Plan
 from thriftune.recipe.student import Student
 from thriftune.recipe.study import Study
 from thriftune.recipe.task import Task
@@ -24,4 +25,5 @@ class Recipe(Section):
     student: Student = Student()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
+    plan: Plan = Plan()
     study: Study = Study()

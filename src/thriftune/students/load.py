@@ -10,9 +10,10 @@ import torch
 from safetensors import SafetensorError
 
 from thriftune.errors import MissingPackage, StudentError
-from thriftune.prompts import Renderer
+from thriftune.prompts import Prompt, Renderer
 from thriftune.recipe import Train
 from thriftune.students import embedded
+from thriftune.students.constrain import Constrainer
 
 Kind = Literal["causal", "seq2seq"]
 
@@ -22,6 +23,7 @@ class Student:
     """A model with its tokenizer. `model` is a Hugging Face or PEFT model on `device`.
 
     `candidates` are the tokens that the softmax of training runs over (int64, ascending); None for all.
+    `seq2seq_task` says where a seq2seq student is told its task: see `recipe.Train`.
     """
 
     model: Any
@@ -30,12 +32,23 @@ class Student:
     device: torch.device
     precision: Literal["fp32", "bf16"]
     candidates: torch.Tensor | None = None
+    seq2seq_task: Literal["encoder", "decoder"] = "encoder"
     prefix_caches: dict[tuple[int, ...], Any] = field(default_factory=dict)
 
     @cached_property
     def renderer(self) -> Renderer:
         """The renderer of prompts for this student's tokenizer."""
         return Renderer(self.tokenizer)
+
+    def prompt_length(self, prompt: Prompt) -> int:
+        """Return how many tokens a prompt has."""
+        pieces = self.renderer.pieces(prompt)
+        return len(pieces.prefix) + len(pieces.question)
+
+    @cached_property
+    def constrainer(self) -> Constrainer:
+        """What keeps answers within a grammar for this student's tokenizer."""
+        return Constrainer(self.tokenizer, self.model.get_output_embeddings().weight.shape[0])
 
     def autocast(self) -> torch.autocast:
         """Return the context of computation: bf16 autocast over the stored weights, or nothing."""
@@ -60,7 +73,7 @@ def kind_of(name: str, wanted: str = "auto") -> Kind:
     """
     if wanted in ("causal", "seq2seq"):
         return wanted  # type: ignore[return-value]
-    return "seq2seq" if getattr(_config(name), "is_encoder_decoder", False) else "causal"
+    return "seq2seq" if getattr(read_config(name), "is_encoder_decoder", False) else "causal"
 
 
 def device_of() -> torch.device:
@@ -94,10 +107,14 @@ def load_for_training(name: str, kind: str, train: Train) -> Student:
     quantization = nf4(train, precision) if train.modality == "qlora" else None
     model = from_pretrained(name, resolved, torch.float32, quantization)
     if train.modality != "full":
-        model = _with_adapters(model, train, resolved)
+        model = with_adapters(model, train, resolved)
     if train.modality == "qlora":
         keep_training_kernels(model)
-    return Student(model.to(device), load_tokenizer(name), resolved, device, precision)
+    if train.checkpointing:
+        checkpoint_activations(model)
+    student = Student(model.to(device), load_tokenizer(name), resolved, device, precision)
+    student.seq2seq_task = train.seq2seq_task
+    return student
 
 
 def load_for_generation(name: str, kind: str, precision: str = "auto") -> Student:
@@ -153,7 +170,12 @@ def keep_training_kernels(model: Any) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def _config(name: str) -> Any:
+def read_config(name: str) -> Any:
+    """Return the config of a recipe's `student.model`.
+
+    Raises:
+        StudentError: there is no such model, or no readable config in it.
+    """
     from transformers import AutoConfig
 
     try:
@@ -177,7 +199,7 @@ def from_pretrained(name: str, kind: Kind, dtype: torch.dtype, quantization: Any
     hf_logging.disable_progress_bar()
     auto = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
     extra = {"quantization_config": quantization} if quantization else {}
-    _config(name)  # its message is better than what loading would say
+    read_config(name)  # its message is better than what loading would say
     try:
         loaded: Any = auto.from_pretrained(
             model_path(name), dtype=dtype, use_safetensors=True, output_loading_info=True, **extra
@@ -212,7 +234,12 @@ def nf4(train: Train, precision: str) -> Any:
     )
 
 
-def _with_adapters(model: Any, train: Train, kind: Kind) -> Any:
+def with_adapters(model: Any, train: Train, kind: Kind) -> Any:
+    """Freeze the model and put LoRA's adapters into it.
+
+    Raises:
+        StudentError: `train.targets` names no module of it.
+    """
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     from peft import LoraConfig, get_peft_model
 
@@ -229,6 +256,21 @@ def _with_adapters(model: Any, train: Train, kind: Kind) -> Any:
         return get_peft_model(model, config, autocast_adapter_dtype=True)
     except ValueError as error:
         raise StudentError(f"train.targets: {_first_line(error)}") from error
+
+
+def checkpoint_activations(model: Any) -> None:
+    """Let every layer be computed a second time in the backward instead of keeping its activations.
+
+    Packs and frozen bases need nothing else: the non-reentrant form hands keywords (a pack's layout) and autocast on,
+    restores dropout's random numbers, and does not ask that a layer's input has a gradient.
+
+    Raises:
+        StudentError: the model cannot do so.
+    """
+    try:
+        model.activation_checkpointing_enable({"use_reentrant": False})
+    except ValueError as error:
+        raise StudentError(f"train.checkpointing: {_first_line(error)} Leave it out for this student") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -60,7 +60,7 @@ def base(recipe: Recipe, shots: int) -> Trial:
 
 def content(recipe: Recipe) -> dict[str, Any]:
     """Return what a result depends on: keys that are not at their default, and the bytes of files for their paths."""
-    data = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"name", "study", *_SHARED})
+    data = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"name", "study", "plan", *_SHARED})
     data["train"] = {key: value for key, value in data.get("train", {}).items() if key not in _IDLE}
     return data | {"dataset": dataset_id(recipe)}
 

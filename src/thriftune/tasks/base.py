@@ -2,14 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 
 
+@dataclass(frozen=True)
+class Grammar:
+    """What answers may be, as text that llguidance compiles: a Lark grammar in its dialect, or a JSON Schema.
+
+    Documents of a JSON Schema are written without spaces, their keys in the schema's order. Keywords of a schema that
+    llguidance does not know are left to the judge, unless it is `strict`.
+    """
+
+    form: Literal["lark", "json_schema"]
+    text: str
+    strict: bool = False
+
+
 class Task(Protocol):
-    """What a user implements for a job of their own; derive from it, and five methods have a default already.
+    """What a user implements for a job of their own; derive from it, and six methods have a default already.
 
     Answers are text. Whatever the text is, no method raises for it: a bad answer is a `Verdict`. The one exception
     is a gold answer that is not valid. `thriftune.testing.contract.TaskContract` checks what is promised here.
@@ -54,6 +67,13 @@ class Task(Protocol):
         """Yield what answers may copy: names of fields, values of documents. Nothing unless overridden."""
         yield from ()
 
+    def grammar(self, question: Question) -> Grammar | None:
+        """Return what a student may write for a question, in the spelling of `tidy`; None leaves it free.
+
+        Right answers must be within it: a student cannot write what is not. None unless overridden.
+        """
+        return None
+
     def close(self) -> None:
         """Give back what the task holds (a server, a database). Nothing unless overridden."""
         return
@@ -78,6 +98,32 @@ class Outlined(Protocol):
 
     def outlines(self) -> dict[str, Outline]:
         """Return the outline of each collection."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What running one answer returned, as plain data.
+
+    Attributes:
+        total: how many hits or rows there are; None if nothing could be run.
+        rows: the first of them.
+        figures: the aggregations of a search.
+        fault, detail: as in a `Verdict`; empty if it ran.
+    """
+
+    total: int | None
+    rows: tuple[Any, ...] = ()
+    figures: Any = None
+    fault: str = ""
+    detail: str = ""
+
+
+@runtime_checkable
+class Runnable(Protocol):
+    """A task whose answers can be run to show what they find. A task need not."""
+
+    def run(self, question: Question, answer: str, most: int) -> Found:
+        """Run an answer under the task's limits, and return up to `most` of what it finds. Never raises for a text."""
 
 
 def outlines_of(task: Task) -> dict[str, Outline]:

@@ -14,8 +14,9 @@ from typing import Any
 
 from thriftune.errors import MissingPackage, TeacherError
 from thriftune.recipe import Teacher as Settings
-from thriftune.teach.ledger import Ledger, Usage, estimate, key_of
+from thriftune.teach.ledger import Answered, Ledger, Usage, estimate, key_of
 from thriftune.teach.teachers import OVER_BUDGET, Unanswered
+from thriftune.teach.writer import Writer
 
 _LONGEST_WAIT = 60.0
 
@@ -47,7 +48,7 @@ class Client:
     """
 
     def __init__(self, settings: Settings, key: str, ledger: Ledger) -> None:
-        self._settings, self._ledger = settings, ledger
+        self._settings, self._ledger, self._writer = settings, ledger, Writer(ledger)
         self._server = _server(settings, key)
         self._went = False
         self._heard = asyncio.Event()
@@ -79,7 +80,8 @@ class Client:
         raise AssertionError("the loop has no end of its own")
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and let what was answered reach the disk."""
+        await self._writer.close()
         await self._server.close()
 
     async def _try(self, key: str, request: dict[str, Any]) -> _Reply | _Fault:
@@ -90,7 +92,7 @@ class Client:
             raise
         if isinstance(reply, _Reply):
             used = reply.used or _guess(request, reply.text)
-            await asyncio.to_thread(self._ledger.settle, key, reply.text, used)  # others go on while the disk flushes
+            await self._writer.settle(Answered(key, reply.text, used))
         elif reply.paid:
             self._ledger.lose(key)
         else:

@@ -8,9 +8,10 @@ answer was lost (a kill, a time-out, half a body) may have been paid, and goes o
 import json
 import sqlite3
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from thriftune.recipe import Price
 from thriftune.runs import content_id
@@ -48,6 +49,14 @@ class Usage:
     def usd(self, price: Price) -> float:
         """Return the cost in US dollars at prices per million tokens."""
         return (self.prompt * price.input_per_million + self.completion * price.output_per_million) / 1e6
+
+
+class Answered(NamedTuple):
+    """A response to a request, by its key, and what it used."""
+
+    key: str
+    response: str
+    used: Usage
 
 
 def estimate(request: dict[str, Any]) -> Usage:
@@ -117,17 +126,19 @@ class Ledger:
             self._held[key] = most
             return True
 
-    def settle(self, key: str, response: str, used: Usage) -> None:
-        """Write a response and what it used to disk, and give back what was set aside."""
+    def settle(self, answers: Iterable[Answered]) -> None:
+        """Write responses and what they used to disk in one flush, and give back what was set aside for them."""
+        answers = list(answers)
+        rows = [(answer.key, _storable(answer.response), *_pair(answer.used)) for answer in answers]
         with self._lock:
             with self._answers as database:
-                values = (key, _storable(response), *_pair(used))
-                database.execute("insert or replace into answers values (?, ?, ?, ?)", values)
-                database.execute("delete from in_flight where key = ?", (key,))
-            self._keys.add(key)
-            self._spent += used
-            self._answered += 1
-            self._held.pop(key, None)
+                database.executemany("insert or replace into answers values (?, ?, ?, ?)", rows)
+                database.executemany("delete from in_flight where key = ?", [(answer.key,) for answer in answers])
+            for answer in answers:
+                self._keys.add(answer.key)
+                self._spent += answer.used
+                self._answered += 1
+                self._held.pop(answer.key, None)
 
     def release(self, key: str) -> None:
         """Give back what was set aside for a request that was refused, and so not paid."""

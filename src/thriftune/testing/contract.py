@@ -190,6 +190,18 @@ class TaskContract:
             assert isinstance(text, str), text
             text.encode()
 
+    def test_a_grammar_lets_right_answers_be_written(self, task: Task) -> None:
+        """What a student may write holds the gold answer as it learns it; the same grammar each time."""
+        grammar = task.grammar(self.question)
+        assert task.grammar(self.question) == grammar, "another grammar the second time"
+        if grammar is not None:
+            from thriftune.students.constrain import Constrainer
+            from thriftune.testing.tiny import tokenizer
+
+            words, gold = tokenizer(), task.tidy(self.gold)
+            ids = words(gold, add_special_tokens=False)["input_ids"]
+            assert Constrainer(words, len(words)).accepts(grammar, ids), f"the grammar refuses {gold}"
+
     def test_closing_twice_is_closing_once(self) -> None:
         """`close` may be called again."""
         made = self.make()

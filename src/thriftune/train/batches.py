@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from thriftune.prompts import LABEL_MARKER, RATIONALE_MARKER, Prompt, Renderer
+from thriftune.prompts import LABEL_MARKER, RATIONALE_MARKER, Pieces, Prompt, Renderer
 from thriftune.train.tree import Layout, Part, prefix_parts, visibility
 
 IGNORED = -100
@@ -21,7 +21,8 @@ IGNORED = -100
 class Row:
     """One example as token ids. For a causal student `label` and `rationale` begin with their marker.
 
-    `prefix` is empty for a seq2seq student, whose `question` and `why` are the two encoder texts.
+    `prefix` is empty for a seq2seq student, whose `question` and `why` are the two encoder texts. One told its task
+    in the decoder has no `why`: both tasks read `question`, and the answers begin with a marker as a causal student's.
     """
 
     prefix: tuple[int, ...]
@@ -56,6 +57,9 @@ class Scale:
     rationale: float
 
 
+NOTHING = Scale(0.0, 0.0)  # of a process that only keeps pace with the others
+
+
 @dataclass(frozen=True)
 class Pack:
     """A micro-batch for a causal student.
@@ -83,26 +87,37 @@ class Pairs:
     """A micro-batch for a seq2seq student: both tasks as rows of one padded batch.
 
     Attributes:
-        input_ids, attention_mask: int64 `[rows, source]`. labels: int64 `[rows, target]`, -100 where padded.
+        input_ids, attention_mask: int64 `[sources, source]`: the encoder's texts.
+        source_of: int64 `[rows]`, which of them a row reads: its own, or one that both tasks share.
+        targets, labels: int64 `[rows, target]`: what the decoder reads (moved by one) and what it has to predict, -100
+            where padded or given.
         weights: fp32 `[rows]`, the weight of each of the row's tokens. is_label: bool `[rows]`.
         rows: int64 `[rows]`, which example of the micro-batch a row belongs to.
     """
 
     input_ids: torch.Tensor
     attention_mask: torch.Tensor
+    source_of: torch.Tensor
+    targets: torch.Tensor
     labels: torch.Tensor
     weights: torch.Tensor
     is_label: torch.Tensor
     rows: torch.Tensor
 
 
-def make_row(renderer: Renderer, prompt: Prompt, label: str, rationale: str | None, kind: str) -> Row:
-    """Tokenise one example; `rationale=None` for label-only training."""
-    if kind == "seq2seq":
+def make_row(
+    renderer: Renderer, prompt: Prompt, label: str, rationale: str | None, kind: str, task: str = "encoder"
+) -> Row:
+    """Tokenise one example; `rationale=None` for label-only training.
+
+    Args:
+        task: where a seq2seq student is told its task: `encoder` or `decoder`.
+    """
+    if kind == "seq2seq" and task == "encoder":
         why = renderer.source(RATIONALE_MARKER, prompt) if rationale is not None else ()
         reason = renderer.target(rationale) if rationale is not None else ()
         return Row((), renderer.source(LABEL_MARKER, prompt), renderer.target(label), reason, why=why)
-    pieces = renderer.pieces(prompt)
+    pieces = renderer.pieces(prompt) if kind == "causal" else Pieces((), renderer.source("", prompt))
     return Row(
         pieces.prefix,
         pieces.question,
@@ -120,11 +135,15 @@ def scale_of(rows: Sequence[Row], weight: float) -> Scale:
     return Scale(weight / labels if labels else 0.0, (1 - weight) / rationales if rationales else 0.0)
 
 
-def micro_batches(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
-    """Split rows into micro-batches of at most `tokens` tokens (one row at least), like prefixes together."""
+def micro_batches(rows: Sequence[Row], tokens: int, padded: bool = False) -> Iterator[list[Row]]:
+    """Split rows into micro-batches of at most `tokens` tokens (one row at least), like prefixes and lengths together.
+
+    Args:
+        padded: count what padding makes of the rows of a seq2seq student.
+    """
     batch: list[Row] = []
     for row in sorted(rows, key=lambda row: (row.prefix, row.tokens)):
-        if batch and _size([*batch, row]) > tokens:
+        if batch and size_of([*batch, row], padded) > tokens:
             yield batch
             batch = []
         batch.append(row)
@@ -132,8 +151,27 @@ def micro_batches(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
         yield batch
 
 
-def _size(rows: Sequence[Row]) -> int:
-    return sum(len(prefix) for prefix in {row.prefix for row in rows}) + sum(row.tokens for row in rows)
+def shares(rows: Sequence[Row], ranks: int, tokens: int, padded: bool = False) -> list[list[list[Row]]]:
+    """Deal the rows of an effective batch to `ranks` processes; return each one's micro-batches.
+
+    Every process gets the same number, because they wait for each other: an empty one only keeps pace. Long rows are
+    dealt first, each to the process with the fewest tokens.
+    """
+    dealt: list[list[Row]] = [[] for _ in range(ranks)]
+    for row in sorted(rows, key=lambda row: row.tokens, reverse=True) if ranks > 1 else rows:
+        min(dealt, key=lambda own: sum(row.tokens for row in own)).append(row)
+    split = [list(micro_batches(own, tokens, padded)) for own in dealt]
+    most = max(map(len, split))
+    return [[*own, *([[]] * (most - len(own)))] for own in split]
+
+
+def size_of(rows: Sequence[Row], padded: bool = False) -> int:
+    """Return the tokens that a micro-batch of these rows computes."""
+    if not padded:
+        return sum(len(prefix) for prefix in {row.prefix for row in rows}) + sum(row.tokens for row in rows)
+    sources = [text for row in rows for text in (row.question, row.why) if text]
+    targets = [text for row in rows for text in (row.label, row.rationale) if text]
+    return sum(len(texts) * max(map(len, texts)) for texts in (sources, targets))
 
 
 def pack(rows: Sequence[Row], scale: Scale) -> Pack:
@@ -183,13 +221,25 @@ def _branch(
 
 def pairs(rows: Sequence[Row], scale: Scale, pad: int) -> Pairs:
     """Pad both tasks of the rows into one batch."""
-    items = [(row.question, row.label, scale.label, True, index) for index, row in enumerate(rows)]
-    items += [(r.why, r.rationale, scale.rationale, False, index) for index, r in enumerate(rows) if r.rationale]
-    sources, targets, weights, is_label, owners = zip(*items, strict=True)
-    input_ids = _padded(sources, pad)
-    mask = _padded([[1] * len(source) for source in sources], 0)
-    numbers = (torch.tensor(weights), torch.tensor(is_label), torch.tensor(owners))
-    return Pairs(input_ids, mask, _padded(targets, IGNORED), *numbers)
+    items = [(row.question, row.label, row.label_marker, scale.label, True, at) for at, row in enumerate(rows)]
+    items += [
+        (row.why or row.question, row.rationale, row.rationale_marker, scale.rationale, False, at)
+        for at, row in enumerate(rows)
+        if row.rationale
+    ]
+    texts, targets, markers, weights, is_label, owners = zip(*items, strict=True)
+    sources = list(dict.fromkeys(texts))
+    labels = [(*[IGNORED] * given, *ids[given:]) for ids, given in zip(targets, markers, strict=True)]
+    return Pairs(
+        _padded(sources, pad),
+        _padded([[1] * len(source) for source in sources], 0),
+        torch.tensor([sources.index(text) for text in texts]),
+        _padded(targets, pad),
+        _padded(labels, IGNORED),
+        torch.tensor(weights),
+        torch.tensor(is_label),
+        torch.tensor(owners),
+    )
 
 
 def _padded(rows: Any, value: int) -> torch.Tensor:

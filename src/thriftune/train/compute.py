@@ -9,14 +9,14 @@ what a token sees, and only supervised tokens need the output layer.
 from collections.abc import Callable, Iterator, Sequence
 
 from thriftune.recipe import Train
-from thriftune.train.batches import Row, micro_batches
+from thriftune.train.batches import Row, micro_batches, size_of
 
 Batches = Callable[[int], list[list[Row]]]  # epoch → its effective batches
 
 
 def batch_tokens(batch: Sequence[Row], settings: Train) -> int:
     """Return the tokens that one step on an effective batch processes."""
-    return sum(_tokens(rows) for rows in micro_batches(batch, settings.micro_tokens))
+    return sum(size_of(rows) for rows in micro_batches(batch, settings.micro_tokens))
 
 
 def processed_tokens(batches: Batches, settings: Train, steps: int) -> int:
@@ -40,7 +40,3 @@ def _counts(batches: Batches, settings: Train) -> Iterator[int]:
     while True:
         yield from (batch_tokens(batch, settings) for batch in batches(epoch))
         epoch += 1
-
-
-def _tokens(rows: Sequence[Row]) -> int:
-    return sum(map(len, {row.prefix for row in rows})) + sum(row.tokens for row in rows)

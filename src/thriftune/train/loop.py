@@ -14,15 +14,17 @@ from typing import Any
 
 import torch
 
-from thriftune.errors import StudentError
 from thriftune.recipe import Train
 from thriftune.runs import append_record, read_lines, write_text
 from thriftune.students.load import Student
-from thriftune.train import checkpoints
-from thriftune.train.batches import Row, micro_batches, scale_of
+from thriftune.train import checkpoints, ranks
+from thriftune.train.batches import Row, shares
 from thriftune.train.compute import steps_within
-from thriftune.train.loss import loss_of
 from thriftune.train.losses import mean_losses
+from thriftune.train.meter import Meter
+from thriftune.train.optimizers import optimizer_of
+from thriftune.train.parallel import Computation
+from thriftune.train.step import step
 
 Progress = Callable[[int, int, str], None]
 
@@ -82,90 +84,63 @@ def fit(
         folder: where `metrics.jsonl` and the checkpoint are written.
         progress: called with (steps done, steps in all, text).
     """
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(settings.seed + ranks.rank())  # dropout differs from rank to rank
     total = total_steps(rows, settings)
-    optimizer = _optimizer(student, settings)
-    done, spent, seen = _resume(folder, student, optimizer)
+    computation = Computation(student, settings)
+    optimizer = optimizer_of(student, settings)  # behind the wrapping: FSDP2 puts shares in the parameters' place
+    done, spent = _resume(folder, student, optimizer)
+    meter = Meter(student, settings, optimizer)
     checkpointed = time.monotonic()
     per_epoch = len(epoch_batches(rows, settings, 0))
     batches: list[list[Row]] = []
-    for step in range(done, total):
+    for number in range(done, total):
         started = time.monotonic()
-        before = position(step, spent, total, settings)
+        before = position(number, spent, total, settings)
         if before >= total:
             break
-        epoch, place = divmod(step, per_epoch)
+        epoch, place = divmod(number, per_epoch)
         if place == 0 or not batches:
             batches = epoch_batches(rows, settings, epoch)
         batch = batches[place]
-        record = _step(student, optimizer, batch, learning_rate(before, total, settings), settings)
-        spent += time.monotonic() - started
-        after = position(step + 1, spent, total, settings)
-        seen += record["tokens"]
-        record |= {"step": step + 1, "seconds": round(time.monotonic() - started, 4)}
+        micro = shares(batch, ranks.count(), settings.micro_tokens, student.kind == "seq2seq")
+        every = [part for share in micro for part in share if part]
+        rate = learning_rate(before, total, settings)
+        with meter.watch(every) as held:
+            record = step(computation, optimizer, batch, micro[ranks.rank()], rate, settings, held)
+        # rank 0's clock is everyone's: what depends on time must not differ between ranks
+        seconds, due = ranks.tell(_clock(started, checkpointed, settings))
+        spent += seconds
+        after = position(number + 1, spent, total, settings)
+        record |= {"step": number + 1, "seconds": round(seconds, 4), **meter.speed(every, record, seconds)}
         if _validates(before, after, total, settings) and valid:
-            means = mean_losses(student, valid, settings.micro_tokens)
+            means = mean_losses(student, valid, settings.micro_tokens, computation)
             record |= {f"valid_{name}": value for name, value in means.items()}
-        append_record(folder / "metrics.jsonl", record)
-        done = step + 1
-        progress(after, total, f"step {done}, label loss {record['label_loss']:.3f}")
-        if time.monotonic() - checkpointed > settings.checkpoint_minutes * 60 and after < total:
-            state = {"step": step + 1, "seconds": spent, "tokens": seen}
-            checkpoints.save(folder, student.model, optimizer, state)
+        done = number + 1
+        if ranks.rank() == 0:
+            append_record(folder / "metrics.jsonl", record)
+            progress(after, total, f"step {done}, label loss {record['label_loss']:.3f}")
+        if due and after < total:
+            checkpoints.save(folder, student.model, optimizer, {"step": done, "seconds": spent})
             checkpointed = time.monotonic()
-    return {"steps": done, "train_seconds": round(spent, 3), "tokens": seen}
+    figures = {"steps": done, "train_seconds": round(spent, 3), "processes": ranks.count()}
+    if ranks.rank() == 0:
+        records = [value for _, value in read_lines(folder / "metrics.jsonl")]
+        figures |= {"tokens": sum(record["tokens"] for record in records), **meter.figures(records, max(spent, 1e-9))}
+    return figures
 
 
-def _step(
-    student: Student, optimizer: torch.optim.Optimizer, batch: list[Row], rate: float, settings: Train
-) -> dict[str, Any]:
-    student.model.train()
-    scale = scale_of(batch, settings.weight)
-    total = labels = rationales = 0.0
-    for rows in micro_batches(batch, settings.micro_tokens):
-        loss = loss_of(student, rows, scale)
-        loss.total.backward()
-        total += float(loss.total.detach())
-        labels += loss.label_sum
-        rationales += loss.rationale_sum
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
-    if not math.isfinite(total) or not math.isfinite(float(norm)):
-        raise StudentError("the training diverged (the loss is not a number). Lower train.learning_rate and run again")
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.step()
-    optimizer.zero_grad()
-    record = {
-        "loss": total,
-        "label_loss": labels / max(1, sum(row.label_tokens for row in batch)),
-        "gradient_norm": float(norm),
-        "learning_rate": rate,
-        "tokens": sum(row.label_tokens + row.rationale_tokens for row in batch),
-        "examples": len(batch),
-    }
-    if count := sum(row.rationale_tokens for row in batch):
-        record["rationale_loss"] = rationales / count
-    return record
+def _clock(started: float, checkpointed: float, settings: Train) -> tuple[float, bool]:
+    now = time.monotonic()
+    return now - started, now - checkpointed > settings.checkpoint_minutes * 60
 
 
-def _optimizer(student: Student, settings: Train) -> torch.optim.Optimizer:
-    """AdamW, as in the paper."""
-    trainable = [p for p in student.model.parameters() if p.requires_grad]
-    # one group in the order of the model, so that a checkpoint's moments find their parameter again
-    decay = settings.weight_decay
-    return torch.optim.AdamW(trainable, lr=settings.learning_rate, weight_decay=decay, fused=True)
-
-
-def _resume(folder: Path, student: Student, optimizer: torch.optim.Optimizer) -> tuple[int, float, int]:
+def _resume(folder: Path, student: Student, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
     state = checkpoints.load(folder, student.model, optimizer)
     metrics = folder / "metrics.jsonl"
-    if state is None:
-        metrics.unlink(missing_ok=True)
-        return 0, 0.0, 0
-    kept = [json.dumps(value) for _, value in read_lines(metrics) if value["step"] <= state["step"]]
-    write_text(metrics, "".join(line + "\n" for line in kept))
-    return state["step"], state["seconds"], state["tokens"]
+    if ranks.rank() == 0:
+        kept = [] if state is None else [value for _, value in read_lines(metrics) if value["step"] <= state["step"]]
+        write_text(metrics, "".join(json.dumps(value) + "\n" for value in kept))
+    return (0, 0.0) if state is None else (state["step"], state["seconds"])
 
 
 def _validates(before: int, after: int, total: int, settings: Train) -> bool:

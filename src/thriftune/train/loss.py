@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers.modeling_outputs import BaseModelOutput
 
 from thriftune.errors import StudentError
 from thriftune.students.load import Student
@@ -81,9 +82,16 @@ def _causal(student: Student, batch: Pack) -> Loss:
 
 def _seq2seq(student: Student, batch: Pairs) -> Loss:
     device = student.device
-    labels = batch.labels.to(device)
-    logits = student.model(
-        input_ids=batch.input_ids.to(device), attention_mask=batch.attention_mask.to(device), labels=labels
+    labels, source_of, mask = (values.to(device) for values in (batch.labels, batch.source_of, batch.attention_mask))
+    model = unwrapped(student.model)
+    read = model.get_encoder()(input_ids=batch.input_ids.to(device), attention_mask=mask).last_hidden_state
+    given = torch.full_like(labels, model.config.decoder_start_token_id)
+    given[:, 1:] = batch.targets.to(device)[:, :-1]
+    logits = model(
+        encoder_outputs=BaseModelOutput(last_hidden_state=read[source_of]),
+        attention_mask=mask[source_of],
+        decoder_input_ids=given,
+        use_cache=False,
     ).logits
     kept = labels != IGNORED
     each = torch.nn.functional.cross_entropy(logits[kept].float(), labels[kept], reduction="none")

@@ -1,7 +1,8 @@
 """Rows of a task's lessons, and the loss of a student on them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 
 import torch
 
@@ -10,14 +11,17 @@ from thriftune.recipe import Train
 from thriftune.records import Lesson
 from thriftune.students.load import Student
 from thriftune.tasks.base import Task
-from thriftune.train.batches import Row, make_row, micro_batches, scale_of
+from thriftune.train import ranks
+from thriftune.train.batches import Row, Scale, make_row, micro_batches, scale_of, shares
 from thriftune.train.lora_linear import fewer_passes
-from thriftune.train.loss import loss_of
+from thriftune.train.loss import Loss, loss_of
 from thriftune.train.tree import tree_attention
+
+Compute = Callable[[list[Row], Scale], Loss]
 
 
 def packing(student: Student) -> AbstractContextManager[object]:
-    """Return the context in which the student's loss is computed."""
+    """Return the context in which the student's loss is computed, and its backward (checkpointing computes again)."""
     with ExitStack() as stack:
         stack.enter_context(fewer_passes(student.model))
         if student.kind == "causal":
@@ -37,33 +41,50 @@ def rows_of(student: Student, task: Task, lessons: Sequence[Lesson], objective: 
             lesson.label,
             (lesson.rationale or None) if with_rationale else None,
             student.kind,
+            student.seq2seq_task,
         )
         for lesson in lessons
     ]
 
 
-@torch.no_grad()
 def example_losses(student: Student, rows: Sequence[Row], micro_tokens: int) -> dict[str, list[tuple[float, int]]]:
     """Return for `label_loss` and `rationale_loss` each example's (summed nats, supervised tokens), in any order."""
+    split = micro_batches(rows, micro_tokens, student.kind == "seq2seq")
+    return _examples(student, split, partial(loss_of, student), rows)
+
+
+def mean_losses(
+    student: Student, rows: Sequence[Row], micro_tokens: int, compute: Compute | None = None
+) -> dict[str, float]:
+    """Return `label_loss` and `rationale_loss`: the mean per supervised token, in nats, shared among the ranks.
+
+    Args:
+        compute: how the loss is computed where the student is wrapped; else by the student.
+    """
+    split = shares(rows, ranks.count(), micro_tokens, student.kind == "seq2seq")[ranks.rank()]
+    means = {}
+    for name, examples in _examples(student, split, compute or partial(loss_of, student), rows).items():
+        nats, tokens = ranks.total([sum(nats for nats, _ in examples), sum(count for _, count in examples)])
+        if tokens:
+            means[name] = nats / tokens
+    return means
+
+
+@torch.no_grad()
+def _examples(
+    student: Student, split: Iterable[list[Row]], compute: Compute, every: Sequence[Row]
+) -> dict[str, list[tuple[float, int]]]:
     training = student.model.training
     student.model.eval()
     found: dict[str, list[tuple[float, int]]] = {"label_loss": [], "rationale_loss": []}
-    scale = scale_of(rows, 0.5)  # any: the sums are not weighted
-    for batch in micro_batches(rows, micro_tokens):
-        labels, rationales = loss_of(student, batch, scale).by_row(len(batch))
-        found["label_loss"] += [(nats, row.label_tokens) for nats, row in zip(labels, batch, strict=True)]
-        found["rationale_loss"] += [(nats, row.rationale_tokens) for nats, row in zip(rationales, batch, strict=True)]
+    scale = scale_of(every, 0.5)  # any: the sums are not weighted
+    for batch in split:
+        loss = compute(batch or list(every[:1]), scale)
+        labels, rationales = loss.by_row(max(1, len(batch)))
+        found["label_loss"] += [(nats, row.label_tokens) for nats, row in zip(labels, batch, strict=False)]
+        found["rationale_loss"] += [(nats, row.rationale_tokens) for nats, row in zip(rationales, batch, strict=False)]
     student.model.train(training)
     return found
-
-
-def mean_losses(student: Student, rows: Sequence[Row], micro_tokens: int) -> dict[str, float]:
-    """Return `label_loss` and `rationale_loss`: the mean per supervised token, in nats."""
-    means = {}
-    for name, examples in example_losses(student, rows, micro_tokens).items():
-        if tokens := sum(count for _, count in examples):
-            means[name] = sum(nats for nats, _ in examples) / tokens
-    return means
 
 
 def task_losses(

@@ -112,11 +112,11 @@ def attend(
     if query.device.type == "cpu" and dropout == 0:
         # twice as fast as the CPU's flash kernel, whose backward is slow for narrow heads (docs/decisions/attention.md)
         return attend_parts(query[0], key[0], value[0], layout.parts, scale)[None].transpose(1, 2), None
-    rows = [_row(query, key, value, part, scale, dropout) for part in layout.parts]
+    rows = [attend_row(query, key, value, part, scale, dropout) for part in layout.parts]
     return torch.cat(rows, dim=2).transpose(1, 2), None
 
 
-def _row(
+def attend_row(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, part: Part, scaling: float, dropout: float
 ) -> torch.Tensor:
     """Attention of one row: heads that share keys are stacked as more queries, so keys are not copied per head."""

@@ -115,7 +115,7 @@ LUCKY = {
 }
 
 
-@pytest.mark.parametrize("name", set(EQUIVALENT) - {"both find nothing"})
+@pytest.mark.parametrize("name", sorted(EQUIVALENT.keys() - {"both find nothing"}))
 def test_the_same_answer_in_other_words(judge, name):
     gold, other = EQUIVALENT[name]
     for one, two in ((gold, other), (other, gold) if "ORDER" not in other else (gold, gold)):

@@ -9,6 +9,7 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
+from thriftune.tasks.base import Found, Grammar
 from thriftune.tasks.json_schema import compare
 from thriftune.tasks.json_schema.document import Fault, dumped, families, parse
 from thriftune.tasks.json_schema.prompt import Lines, lines_of, render, words_of
@@ -94,6 +95,14 @@ class JsonSchema:
             return _bad(question, read)
         return Verdict(question_id=question.id, valid=True, gold_empty=read.empty, result=read.summary())
 
+    def run(self, question: Question, answer: str, most: int) -> Found:
+        """Validate a document; return it as data."""
+        self._source(question)
+        read = self._read(question.collection, answer)
+        if isinstance(read, Fault):
+            return Found(None, fault=read.kind, detail=read.detail)
+        return Found(1, (read.value,)[:most])
+
     def judge(self, question: Question, gold: str, predicted: str) -> Verdict:
         """Validate the prediction and compare it with the gold field by field.
 
@@ -124,6 +133,10 @@ class JsonSchema:
     def variants(self, question: Question, label: str, seed: str) -> Iterator[tuple[str, str]]:
         """Yield nothing: a schema does not say which words of a text a value came from."""
         yield from ()
+
+    def grammar(self, question: Question) -> Grammar:
+        """Return the schema itself. Where its keywords go beyond llguidance's, the judge alone looks at them."""
+        return Grammar("json_schema", json.dumps(self._source(question).schema))
 
     def texts(self) -> Iterator[str]:
         """Yield the names of fields and the values that schemas list."""

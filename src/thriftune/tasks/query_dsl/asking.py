@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from thriftune.tasks.base import Found
 from thriftune.tasks.query_dsl import answers
 from thriftune.tasks.query_dsl.bodies import Fault
 from thriftune.tasks.query_dsl.engine import Engine, Refusal
@@ -20,6 +21,15 @@ def ask(engine: Engine, index: str, asked: list[dict[str, Any]]) -> list[answers
     sent = [[answers.request(body)] if _settled(body) else [_lean(body), answers.request(body)] for body in asked]
     replies = iter(engine.search(index, [request for requests in sent for request in requests]))
     return [_answer(body, [next(replies) for _ in requests]) for body, requests in zip(asked, sent, strict=True)]
+
+
+def found_by(reply: dict[str, Any] | Refusal) -> Found:
+    """Return what a search returned, for people to look at."""
+    if isinstance(reply, Refusal):
+        return Found(None, fault=reply.kind, detail=reply.reason)
+    hits = reply["hits"]
+    rows = tuple({"_id": hit["_id"], **hit.get("_source", {})} for hit in hits["hits"])
+    return Found(hits["total"]["value"], rows, reply.get("aggregations"))
 
 
 def _settled(body: dict[str, Any]) -> bool:

@@ -102,7 +102,8 @@ def links_of(
     """Read the values of the keyword fields of documents, and what people call them."""
     counts: Counter[tuple[str, str]] = Counter()
     for document in documents:
-        counts.update(pair for pair in set(leaves(document, "")) if _is_keyword(fields, pair[0]))
+        held = dict.fromkeys(leaves(document, ""))  # in the order of the document: a set has another in each process
+        counts.update(pair for pair in held if _is_keyword(fields, pair[0]))
     links = Links(sizes=Counter(where for where, _ in counts))
     for (where, value), count in counts.items():
         for name in (value, *spoken.get(where, {}).get(value, [])):

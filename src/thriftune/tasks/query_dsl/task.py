@@ -12,15 +12,16 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.base import Outline
+from thriftune.tasks.base import Found, Grammar, Outline
 from thriftune.tasks.query_dsl import answers, bodies, canonical, linking, outline, variants
-from thriftune.tasks.query_dsl.asking import ask
+from thriftune.tasks.query_dsl.asking import ask, found_by
 from thriftune.tasks.query_dsl.bodies import Fault
 from thriftune.tasks.query_dsl.collections import Collection
 from thriftune.tasks.query_dsl.dates import freeze
 from thriftune.tasks.query_dsl.dialect import strange
 from thriftune.tasks.query_dsl.embedded import beyond, with_several_points
 from thriftune.tasks.query_dsl.engine import Engine
+from thriftune.tasks.query_dsl.grammar import grammar_of
 from thriftune.tasks.query_dsl.lint import lint
 from thriftune.tasks.query_dsl.mapping import fields_of
 from thriftune.tasks.query_dsl.places import located
@@ -68,6 +69,7 @@ class QueryDsl:
     _lines: dict[str, dict[str, str]] = field(default_factory=dict)
     _links: dict[str, linking.Links] = field(default_factory=dict)
     _points: dict[str, set[str]] = field(default_factory=dict)
+    _grammars: dict[str, Grammar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._sets = BoundarySets(self.sandbox)
@@ -103,6 +105,15 @@ class QueryDsl:
         if isinstance(answer, Fault):
             return _bad(question, answer)
         return Verdict(question_id=question.id, valid=True, gold_empty=answer.empty, result=answer.summary())
+
+    def run(self, question: Question, answer: str, most: int) -> Found:
+        """Run a body; return its hits, with their ids, and its aggregations."""
+        body = self._prepare(question.collection, self._collection(question), answer)
+        if isinstance(body, Fault):
+            return Found(None, fault=body.kind, detail=body.detail)
+        size = bodies.whole(body.get("size", 10))
+        asked = body | {"size": min(size, most)} if size >= 0 else body
+        return found_by(self.engine.search(question.collection, [asked | {"track_total_hits": True}])[0])
 
     def judge(self, question: Question, gold: str, predicted: str) -> Verdict:
         """Compare the results of both bodies on the real documents and on boundary documents made from the gold."""
@@ -143,6 +154,13 @@ class QueryDsl:
             drawn = variants.vary(question.text, body, found, documents, collection.spoken, chance)
             if drawn and drawn[1] != body:
                 yield drawn[0], json.dumps(drawn[1], separators=(",", ":"), ensure_ascii=False)
+
+    def grammar(self, question: Question) -> Grammar:
+        """Return the grammar of the bodies that fit the mapping; see `grammar` for what it leaves out."""
+        collection = self._collection(question)
+        if question.collection not in self._grammars:
+            self._grammars[question.collection] = grammar_of(collection.mapping)
+        return self._grammars[question.collection]
 
     def texts(self) -> Iterator[str]:
         """Yield the names of fields and the strings of documents."""

@@ -8,7 +8,7 @@ from thriftune.errors import InputError
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
 from thriftune.runs import content_id
-from thriftune.tasks.base import Outline
+from thriftune.tasks.base import Found, Outline
 from thriftune.tasks.sql import compare, outline, words
 from thriftune.tasks.sql.compare import Expected
 from thriftune.tasks.sql.copies import Copies
@@ -73,6 +73,14 @@ class Sql:
             return _bad(question, result)
         return Verdict(question_id=question.id, valid=True, gold_empty=result.empty, result=result.summary())
 
+    def run(self, question: Question, answer: str, most: int) -> Found:
+        """Run a query; return its rows as lists of their values."""
+        result = self._source(question).database.run(answer)
+        if isinstance(result, Fault):
+            return Found(None, fault=result.kind, detail=result.detail)
+        rows = [[cell.hex() if isinstance(cell, bytes) else cell for cell in row] for row in result.rows[:most]]
+        return Found(len(result.rows), tuple(rows))
+
     def judge(self, question: Question, gold: str, predicted: str) -> Verdict:
         """Compare the results of both queries on the database and, if they match, on its perturbed copies."""
         source = self._source(question)
@@ -102,6 +110,10 @@ class Sql:
     def variants(self, question: Question, label: str, seed: str) -> Iterator[tuple[str, str]]:
         """Yield nothing: a query's values are not drawn anew."""
         yield from ()
+
+    def grammar(self, question: Question) -> None:
+        """Return None: queries are free. What they may do is bounded where they are run."""
+        return
 
     def texts(self) -> Iterator[str]:
         """Yield the names of tables and columns, and the short texts that they hold."""

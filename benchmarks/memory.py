@@ -1,0 +1,204 @@
+"""How well the plan predicts memory: predicted bytes against a real training step, each in a process of its own.
+
+    python benchmarks/memory.py                 measure the rows that are missing
+    python benchmarks/memory.py --seconds 150   stop to begin new rows after this time; run it again to go on
+    python benchmarks/memory.py --table         write the table of docs/plan.md from the rows
+
+A row of benchmarks/results/memory.json is predicted from the config alone (layers extrapolated from two depths) and
+measured by `plan.meter` in a real step with the optimizer's state in place, behind a first micro-batch of one example,
+so that gradients are held while the large micro-batch runs. `resident_bytes` is the highest resident memory of the
+process in training steps, less what it held before the student was loaded.
+"""
+
+import argparse
+import gc
+import itertools
+import json
+import platform
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+RESULT = HERE / "results" / "memory.json"
+PAGE = HERE.parent / "docs" / "plan.md"
+EXAMPLES = {"smollm2-135m-instruct": (1, 4, 10), "t5-small-shaped": (1, 2, 4)}
+T5_SMALL = dict(  # the sizes of google/flan-t5-small
+    vocab_size=32128,
+    d_model=512,
+    d_kv=64,
+    d_ff=1024,
+    num_layers=8,
+    num_decoder_layers=8,
+    num_heads=6,
+    feed_forward_proj="gated-gelu",
+    decoder_start_token_id=0,
+)
+Key = tuple[str, str, int, bool]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--measure", nargs=4, metavar=("STUDENT", "MODALITY", "EXAMPLES", "CHECKPOINTING"))
+    arguments = parser.parse_args()
+    if arguments.table:
+        write_table()
+    elif arguments.measure:
+        student, modality, examples, checkpointing = arguments.measure
+        print(json.dumps(measured(student, modality, int(examples), checkpointing == "True")))
+    else:
+        fill(arguments.seconds)
+
+
+def fill(seconds: float) -> None:
+    started, found = time.monotonic(), json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
+    done = {(row["student"], row["modality"], row["tokens"], row["checkpointing"]) for row in found}
+    for student, modality, checkpointing in itertools.product(EXAMPLES, ("full", "lora", "qlora"), (False, True)):
+        for examples in EXAMPLES[student]:
+            key = (student, modality, tokens_of(rows_of(student, examples)), checkpointing)
+            if key in done or time.monotonic() - started > seconds:
+                continue
+            row = dict(zip(("student", "modality", "tokens", "checkpointing"), key, strict=True))
+            row |= predicted(student, modality, examples, checkpointing) | in_a_process(
+                student, modality, examples, key
+            )
+            found.append(row)
+            RESULT.write_text(json.dumps({"rows": found, "machine": machine()}, indent=1) + "\n")
+            print(json.dumps(row), flush=True)
+
+
+def in_a_process(student: str, modality: str, examples: int, key: Key) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--measure", student, modality, str(examples), str(key[3])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{key}: {done.stderr[-2000:]}")
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def rows_of(student: str, examples: int) -> list[Any]:
+    """Random token ids: a prefix of 300, questions of 30, labels of 60, rationales of 90, each a little other."""
+    from thriftune.train.batches import Row
+
+    chance = random.Random(0)
+
+    def ids(count: int) -> tuple[int, ...]:
+        return tuple(chance.randrange(3, 30000) for _ in range(count))
+
+    prefix, made = ids(300), []
+    for number in range(examples):
+        question, label, rationale = ids(30 - number), ids(62 + number), ids(93 + number)
+        if student == "t5-small-shaped":
+            made.append(Row((), prefix[:200] + question, label, rationale, why=prefix[:200] + question))
+        else:
+            made.append(Row(prefix, question, label, rationale, 2, 3))
+    return made
+
+
+def tokens_of(rows: list[Any]) -> int:
+    return sum(len(prefix) for prefix in {row.prefix for row in rows}) + sum(row.tokens for row in rows)
+
+
+def settings_of(modality: str, checkpointing: bool) -> Any:
+    from thriftune.recipe import Train
+
+    return Train(modality=modality, precision="fp32", rank=16, batch=16, checkpointing=checkpointing)
+
+
+def config_of(student: str) -> Any:
+    from transformers import AutoConfig, T5Config
+
+    from thriftune.students.load import model_path
+
+    return T5Config(**T5_SMALL) if student == "t5-small-shaped" else AutoConfig.from_pretrained(model_path(student))
+
+
+def predicted(student: str, modality: str, examples: int, checkpointing: bool) -> dict[str, Any]:
+    from thriftune.plan.simulate import Case, peak_of
+
+    rows, started = rows_of(student, examples), time.monotonic()
+    case = Case(settings_of(modality, checkpointing), [rows[:1], rows], "fp32")
+    peak = peak_of(config_of(student), case)
+    kinds = {kind: size for kind, size in peak.bytes.items() if size}
+    seconds = round(time.monotonic() - started, 2)
+    return {"predicted_bytes": peak.total, "kinds": kinds, "moment": peak.name, "seconds_to_predict": seconds}
+
+
+def measured(student: str, modality: str, examples: int, checkpointing: bool) -> dict[str, Any]:
+    import bitsandbytes  # noqa: F401  (before the baseline: a library is not the student's memory)
+    import peft  # noqa: F401
+    import torch
+
+    from thriftune.plan.step import metered
+    from thriftune.students.load import load_for_training
+    from thriftune.train.memory import keep_memory, peak_bytes, reset_peak
+
+    keep_memory()
+    device, settings, rows = torch.device("cpu"), settings_of(modality, checkpointing), rows_of(student, examples)
+    with tempfile.TemporaryDirectory() as folder:
+        name = _random_t5(Path(folder)) if student == "t5-small-shaped" else student
+        gc.collect()
+        reset_peak(device)
+        baseline = peak_bytes(device) or 0
+        loaded = load_for_training(name, "auto", settings)
+    loading = (peak_bytes(device) or 0) - baseline
+    gc.collect()
+    reset_peak(device)
+    started = time.monotonic()
+    peak = metered(loaded, [rows[:1], rows], settings, warm_up=True).peak
+    return {
+        "measured_bytes": peak.total,
+        "measured_moment": peak.name,
+        "resident_bytes": (peak_bytes(device) or 0) - baseline,
+        "resident_bytes_while_loading": loading,
+        "seconds_to_measure": round(time.monotonic() - started, 2),
+    }
+
+
+def _random_t5(folder: Path) -> str:
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    from thriftune.testing import tiny
+
+    T5ForConditionalGeneration(T5Config(**T5_SMALL)).save_pretrained(folder)  # type: ignore[arg-type]
+    tiny.tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
+def machine() -> dict[str, Any]:
+    from importlib.metadata import version
+
+    packages = {name: version(name) for name in ("torch", "transformers", "peft", "bitsandbytes")}
+    return {"system": platform.platform(), "python": platform.python_version(), **packages}
+
+
+def write_table() -> None:
+    rows = json.loads(RESULT.read_text())["rows"]
+    lines = [
+        "| student | modality | tokens | checkpointing | predicted | measured | off by | resident | off by |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [row["student"], row["modality"], row["tokens"], "on" if row["checkpointing"] else "off"]
+        sizes = [row[f"{name}_bytes"] for name in ("predicted", "measured", "resident")]
+        shown = [f"{size / 1e6:,.0f} MB" for size in sizes]
+        off = [f"{(sizes[0] / size - 1) * 100:+.1f} %" for size in sizes[1:]]
+        lines.append("| " + " | ".join(map(str, [*cells, shown[0], shown[1], off[0], shown[2], off[1]])) + " |")
+    worst = [max(rows, key=lambda row: abs(row["predicted_bytes"] / row[name] - 1)) for name in _AGAINST]
+    said = [f"{abs(row['predicted_bytes'] / row[name] - 1):.1%}" for row, name in zip(worst, _AGAINST, strict=True)]
+    lines += ["", f"{len(rows)} rows. Furthest off: {said[0]} of the tensor bytes, {said[1]} of the resident memory."]
+    block = "<!-- memory -->\n" + "\n".join(lines) + "\n<!-- /memory -->"
+    text = PAGE.read_text()
+    PAGE.write_text(re.sub(r"<!-- memory -->.*<!-- /memory -->", lambda _: block, text, flags=re.S))
+
+
+_AGAINST = ("measured_bytes", "resident_bytes")
+
+if __name__ == "__main__":
+    main()
