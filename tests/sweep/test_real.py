@@ -50,32 +50,40 @@ def test_a_study_trains_its_trials_once_and_is_tabulated_without_training(tmp_pa
     assert like["train"]["steps"] > dss["train"]["steps"] == alone["train"]["steps"] == 4
     assert all(len(record["verdicts"]["execution_match"]) == 3 for record in found.values())
     before = (tmp_path / "runs" / "toy-study" / "trials.jsonl").read_bytes()
-    finish(
-        tmp_path, "study", "recipe.yaml", "--tables", "--records", "runs/toy-study/trials.jsonl", "--out", "elsewhere"
-    )
+    (tmp_path / "said.txt").unlink()
+    finish(tmp_path, "study", "recipe.yaml", "study.records=runs/toy-study/trials.jsonl", "--out", "elsewhere")
+    said = (tmp_path / "said.txt").read_text()
+    assert "| modality |" in said and "5 of 5 trials done" in said
     assert (tmp_path / "runs" / "toy-study" / "trials.jsonl").read_bytes() == before
-    assert "The paper's findings" in (tmp_path / "elsewhere" / "report.md").read_text()
+    assert "The paper's findings" in (tmp_path / "elsewhere" / "report.html").read_text()
     assert not (tmp_path / "elsewhere" / "trials").exists(), "nothing is trained for tables"
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_ten_kills_of_the_driver_lose_no_result_and_repeat_none(tmp_path):
-    toy.write(tmp_path, TWELVE, student=True)
-    file, chance, seen = tmp_path / "runs" / "toy-study" / "trials.jsonl", random.Random(int(time.time())), []
+@pytest.fixture(scope="module")
+def twelve(tmp_path_factory):
+    """A study of twelve trials whose driver was killed ten times, and the ids that were recorded at each kill."""
+    folder = tmp_path_factory.mktemp("twelve")
+    toy.write(folder, TWELVE, student=True)
+    chance, seen = random.Random(), []
     for _ in range(10):
-        driver = start(tmp_path, "sweep", "recipe.yaml", "--jobs", "2")
-        time.sleep(chance.uniform(0.5, 16))
+        driver = start(folder, "sweep", "recipe.yaml", "--jobs", "2", "--out", "here")
+        time.sleep(chance.uniform(0.5, 20))
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-        now = [record["id"] for record in records(file)]
-        assert now[: len(seen)] == seen, "a record was lost"
-        seen = now
-    finish(tmp_path, "sweep", "recipe.yaml", "--jobs", "2")
-    ended = records(file)
-    assert len(ended) == len({record["id"] for record in ended}) == 12
-    assert {record["status"] for record in ended} == {"done"}
-    assert not _workers(tmp_path), "workers outlived their drivers"
+        seen.append([record["id"] for record in records(folder / "here" / "trials.jsonl")])
+    finish(folder, "sweep", "recipe.yaml", "--jobs", "2", "--out", "here")
+    return folder, seen
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_ten_kills_of_the_driver_lose_no_result_and_repeat_none(twelve):
+    folder, seen = twelve
+    ended = records(folder / "here" / "trials.jsonl")
+    ids = [record["id"] for record in ended]
+    assert all(ids[: len(before)] == before for before in seen), "a record was lost"
+    assert len(ids) == len(set(ids)) == 12 and {record["status"] for record in ended} == {"done"}
+    assert not _workers(folder), "workers outlived their drivers"
 
 
 def _workers(folder: Path) -> list[str]:
@@ -92,25 +100,54 @@ def _workers(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_ray_cluster_gives_the_same_scores_and_a_killed_worker_costs_nothing(tmp_path):
-    pytest.importorskip("ray")
-    toy.write(tmp_path, "space: {train.rank: [2, 4]}\nseeds: [1, 2]\nsettings: {train.modality: lora}", student=True)
-    finish(tmp_path, "sweep", "recipe.yaml", "--out", "here")
-    driver = start(tmp_path, "sweep", "recipe.yaml", "--out", "there", "--ray", "local")
-    killed = _kill_one_ray_worker(tmp_path / "there", driver)
-    assert driver.wait(timeout=400) == 0, (tmp_path / "said.txt").read_text()[-3000:]
-    here, there = ({r["id"]: r for r in records(tmp_path / name / "trials.jsonl")} for name in ("here", "there"))
-    assert killed and here.keys() == there.keys() and len(here) == 4
+@pytest.mark.timeout(1800)
+def test_two_ray_workers_give_the_same_scores_and_a_killed_one_costs_nothing(twelve):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'thriftune[ray]'")
+    folder, _ = twelve
+    driver = start(folder, "sweep", "recipe.yaml", "--out", "there", "--ray", "local")
+    killed = _kill_one_ray_worker(folder / "there", driver)
+    assert driver.wait(timeout=1200) == 0, (folder / "said.txt").read_text()[-3000:]
+    here, there = ({r["id"]: r for r in records(folder / name / "trials.jsonl")} for name in ("here", "there"))
+    assert killed and here.keys() == there.keys() and len(records(folder / "there" / "trials.jsonl")) == 12
     for key, record in here.items():
         for metric in ("execution_match", "label_loss", "rationale_loss"):
             assert json.dumps(record["scores"][metric]) == json.dumps(there[key]["scores"][metric])
         assert record["verdicts"] == there[key]["verdicts"]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_workers_of_ray_train_are_one_process(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'thriftune[ray]'")
+    toy.write(tmp_path, FEW, student=True)
+    for name in ("alone", "together"):
+        finish(tmp_path, "teach", "recipe.yaml", "--out", name)
+    finish(tmp_path, "train", "recipe.yaml", "--out", "alone")
+    finish(tmp_path, "train", "recipe.yaml", "--out", "together", "--ray", "local", "--workers", "2")
+    assert (
+        json.loads((tmp_path / "together" / "manifest.json").read_text())["stages"]["train"]["figures"]["processes"]
+        == 2
+    )
+    alone, together = (records(tmp_path / name / "metrics.jsonl") for name in ("alone", "together"))
+    assert len(alone) == len(together) == 4
+    for one, two in zip(alone, together, strict=True):
+        for key in ("loss", "label_loss", "rationale_loss"):
+            assert two[key] == pytest.approx(one[key], abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_what_a_user_did_wrong_is_told_as_without_ray(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'thriftune[ray]'")
+    toy.write(tmp_path, FEW, student=True)
+    code = start(tmp_path, "train", "recipe.yaml", "--ray", "local").wait(timeout=280)
+    said = (tmp_path / "said.txt").read_text()
+    assert code == 2 and "thriftune run RECIPE" in said.splitlines()[-1], said[-3000:]
+
+
 def _kill_one_ray_worker(folder: Path, driver: "subprocess.Popen[str]") -> int:
     """Kill the parent of the first trial's process when its training has begun; return its process id."""
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and driver.poll() is None:
         for process in Path("/proc").iterdir():
             try:

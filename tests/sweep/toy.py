@@ -20,6 +20,7 @@ dataset: {{test: 0.3, valid: 0.1}}
 student: {{model: {student}}}
 train: {{rank: 4, batch: 4, max_steps: 4, learning_rate: 1.0e-3, precision: fp32, checkpoint_minutes: 0.0001}}
 evaluate: {{max_new_tokens: 8, bootstrap: 100}}
+plan: {{check: false}}
 study:
 {study}
 """

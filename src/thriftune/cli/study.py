@@ -9,7 +9,9 @@ import typer
 from thriftune.cli.app import Json, Overrides, RecipeFile, app
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the study. Default: runs/NAME-study.")]
-RecordsFile = Annotated[Path | None, typer.Option("--records", help="File of trials. Default: trials.jsonl in --out.")]
+RecordsFile = Annotated[
+    Path | None, typer.Option("--records", help="File of trials. Default: study.records, or trials.jsonl in --out.")
+]
 Merge = Annotated[list[Path] | None, typer.Option("--merge", help="Add the trials of another machine's file.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Trials at a time on this machine.")]
 Ray = Annotated[str | None, typer.Option("--ray", help="Run trials on a Ray cluster: auto, local, or an address.")]
@@ -128,7 +130,8 @@ def deploy(
 def _folder(loaded: Any, out: Path | None, records: Path | None) -> Any:
     from thriftune.sweep.folder import Folder
 
-    return Folder(out or Path("runs") / f"{loaded.name}-study", records)
+    named = Path(loaded.study.records) if loaded.study.records else None
+    return Folder(out or Path("runs") / f"{loaded.name}-study", records or named)
 
 
 def _executor(jobs: int, ray: str | None) -> Any:

@@ -80,6 +80,9 @@ def _resolve_paths(data: dict[str, Any], base: Path) -> None:
     task = data.get("task")
     if isinstance(task, dict) and isinstance(task.get("factory"), str):
         task["factory"] = str(base / task["factory"])
+    study = data.get("study")
+    if isinstance(study, dict) and isinstance(study.get("records"), str):
+        study["records"] = str(base / study["records"])
     for section, keys in FILES.items():
         sources = task.get(section) if isinstance(task, dict) else None
         for source in (sources if isinstance(sources, dict) else {}).values():

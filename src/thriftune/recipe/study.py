@@ -70,7 +70,8 @@ class Study(Section):
     QLoRA each. `best` configurations are repeated with `best_seeds`. `lessons` is the data-need curve: DSS with so many
     lessons, equal steps. `shots` are the baselines: the untouched student with so many examples in its prompt.
     `prune` stops a trial whose validation loss of labels is above the median of the others' at the same point.
-    `attempts` is how often a trial is taken up whose process died.
+    `attempts` is how often a trial is taken up whose process died. `records` is the file of trials (a path beside the
+    recipe), where it is to be committed: `trials.jsonl` in the study's folder otherwise.
     """
 
     sampler: Literal["grid", "tpe"] = "grid"
@@ -89,6 +90,7 @@ class Study(Section):
     shots: tuple[Annotated[int, Field(ge=0)], ...] = (0, 3)
     attempts: PositiveInt = 2
     keep_models: bool = False
+    records: str | None = None
 
     @model_validator(mode="after")
     def _a_grid_is_finite(self) -> "Study":

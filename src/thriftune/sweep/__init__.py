@@ -8,6 +8,7 @@ folder     trials.jsonl (the single truth), the shared dataset, a folder for eac
 worker     the process of one trial
 record     a trial's folder → its record
 executor   where workers run: here; `cluster`: on Ray
+joint      one training over several workers of a Ray cluster
 drive      starts what is missing, records what ends
 paired     differences on the same questions, seeds as clusters
 results    records of planned trials, grouped; `tables`, `findings`, `pictures`, `report` show them

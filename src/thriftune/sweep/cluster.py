@@ -24,11 +24,7 @@ class Cluster:
     """
 
     def __init__(self, address: str, cores: int = _CORES) -> None:
-        self._ray, self._cores = _ray(), cores
-        try:
-            self._ray.init(address=None if address == "local" else address, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, ValueError) as error:
-            raise RunError(f"no Ray cluster at {address}: {error}. Start one with: ray start --head") from error
+        self._ray, self._cores = connect(address), cores
         resources = self._ray.cluster_resources()
         self._gpus = min(1, int(resources.get("GPU", 0)))
         room = resources["GPU"] if self._gpus else resources.get("CPU", 1) / cores
@@ -71,9 +67,18 @@ def _run(folder: str, cores: int) -> int:
     return process.wait()
 
 
-def _ray() -> Any:
+def connect(address: str) -> Any:
+    """Return Ray, connected with the cluster at `auto` or an address, or with a new one (`local`).
+
+    Raises:
+        MissingPackage: Ray is not installed. RunError: there is no such cluster.
+    """
     try:
         import ray
     except ImportError as error:
-        raise MissingPackage("thriftune[ray]", "--ray runs trials on a Ray cluster") from error
+        raise MissingPackage("thriftune[ray]", "--ray works on a Ray cluster") from error
+    try:
+        ray.init(address=None if address == "local" else address, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, ValueError) as error:
+        raise RunError(f"no Ray cluster at {address}: {error}. Start one with: ray start --head") from error
     return ray

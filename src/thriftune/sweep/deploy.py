@@ -37,8 +37,9 @@ class Place:
 
     def command(self, *options: str) -> str:
         """Return the shell command that does the study."""
-        words = ["thriftune", "study", self.recipe, *self.overrides, "--out", f"{self.storage}/{self.name}", *options]
-        return shlex.join(words)
+        out = f"{self.storage}/{self.name}"
+        where = ["--out", out, "--records", f"{out}/trials.jsonl"]
+        return shlex.join(["thriftune", "study", self.recipe, *self.overrides, *where, *options])
 
 
 def rayjob(place: Place) -> str:

@@ -93,14 +93,16 @@ def lessons(recipe: Recipe) -> list[Planned]:
 
 
 def study(recipe: Recipe, searched: list[Planned], records: Records) -> list[Planned]:
-    """Return everything: first seed of the ablation, baselines, search, other seeds, data need, the best again."""
+    """Return everything, in the order in which it tells most: the first seed of the ablation, baselines, search, other
+    seeds; then equal compute, presets, the best again, the data need.
+    """
     rows, first = ablation(recipe), recipe.study.ablation.seeds[0]
-    early = [each for each in rows if each.row["seed"] == first]
-    late = [each for each in rows if each.row["seed"] != first]
-    swept = sweep(recipe, searched, records)
-    again = swept[len(swept) - len(_repeats(recipe, searched, records)) :]
-    once = swept[: len(swept) - len(again)]
-    return [*early, *baselines(recipe), *once, *late, *lessons(recipe), *again]
+    early, late, compute = [], [], []
+    for each in rows:
+        at_equal_steps = each.row["compute"] == "steps"
+        (compute if not at_equal_steps else early if each.row["seed"] == first else late).append(each)
+    beside = sweep(recipe, searched, records)[len(searched) :]
+    return [*early, *baselines(recipe), *searched, *late, *compute, *beside, *lessons(recipe)]
 
 
 def quality(record: Mapping[str, Any], metric: str) -> float | None:
