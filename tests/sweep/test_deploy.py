@@ -74,4 +74,5 @@ def test_the_command_is_one_that_we_take(to):
     name, command, *words = shlex.split(entry.replace("$RAY_ADDRESS", "auto"))
     assert (name, command) == ("thriftune", "study") and words[words.index("--ray") + 1] == "auto"
     assert words[words.index("--out") + 1] == "/shared/films-study" and "train.max_steps=4" in words
+    assert words[words.index("--records") + 1] == "/shared/films-study/trials.jsonl"
     assert CliRunner().invoke(app, [command, *words, "--dry-run", "--out", "nowhere"]).exit_code == 0

@@ -130,3 +130,19 @@ def test_fewer_lessons_take_as_many_steps(tmp_path):
     for each in rows:
         settings = each.trial.recipe.train
         assert settings.epochs * settings.lessons >= settings.max_steps * settings.batch
+
+
+def test_the_file_of_trials_lies_beside_the_recipe(tmp_path):
+    assert toy.recipe(tmp_path, "records: found/trials.jsonl").study.records == str(tmp_path / "found" / "trials.jsonl")
+
+
+def test_the_replication_begins_with_the_thirty_runs_that_judge_the_findings():
+    recipe = load(Path(__file__).parents[2] / "recipes" / "films-study.yaml")
+    planned = plan.study(recipe, plan.grid_points(recipe), {})
+    order = list(dict.fromkeys(each.trial.id for each in planned))
+    steps = {e.trial.id for e in planned if e.group == "ablation" and e.row["compute"] == "steps"}
+    points = {e.trial.id for e in planned if e.group == "sweep"}
+    assert (len(steps), len(points), len(steps | points)) == (18, 12, 29), "rank 32 at 4:1 is in both"
+    assert set(order[:31]) - {e.trial.id for e in planned if e.group == "baseline"} == steps | points
+    cells = {(each.row["modality"], each.row["objective"]) for each in planned[:6]}
+    assert len(cells) == 6 and {each.row["seed"] for each in planned[:6]} == {1}

@@ -29,14 +29,22 @@ def start(folder: Path, *words: str) -> "subprocess.Popen[str]":
 
 
 def finish(folder: Path, *words: str) -> None:
-    code = start(folder, *words).wait(timeout=280)
-    assert code == 0, (folder / "said.txt").read_text()[-3000:]
+    assert ended(start(folder, *words)) == 0, (folder / "said.txt").read_text()[-3000:]
+
+
+def ended(process: "subprocess.Popen[str]") -> int:
+    """Wait for the process and return its exit code; it never outlives its test."""
+    try:
+        return process.wait(timeout=1200)
+    finally:
+        process.kill()
 
 
 def records(file: Path) -> list[dict]:
     return [record for _, record in read_lines(file)] if file.exists() else []
 
 
+@pytest.mark.timeout(1200)
 def test_a_study_trains_its_trials_once_and_is_tabulated_without_training(tmp_path):
     toy.write(tmp_path, FEW, student=True)
     finish(tmp_path, "study", "recipe.yaml", "--jobs", "2")
@@ -79,10 +87,10 @@ def twelve(tmp_path_factory):
 @pytest.mark.timeout(1800)
 def test_ten_kills_of_the_driver_lose_no_result_and_repeat_none(twelve):
     folder, seen = twelve
-    ended = records(folder / "here" / "trials.jsonl")
-    ids = [record["id"] for record in ended]
+    found = records(folder / "here" / "trials.jsonl")
+    ids = [record["id"] for record in found]
     assert all(ids[: len(before)] == before for before in seen), "a record was lost"
-    assert len(ids) == len(set(ids)) == 12 and {record["status"] for record in ended} == {"done"}
+    assert len(ids) == len(set(ids)) == 12 and {record["status"] for record in found} == {"done"}
     assert not _workers(folder), "workers outlived their drivers"
 
 
@@ -106,7 +114,7 @@ def test_two_ray_workers_give_the_same_scores_and_a_killed_one_costs_nothing(twe
     folder, _ = twelve
     driver = start(folder, "sweep", "recipe.yaml", "--out", "there", "--ray", "local")
     killed = _kill_one_ray_worker(folder / "there", driver)
-    assert driver.wait(timeout=1200) == 0, (folder / "said.txt").read_text()[-3000:]
+    assert ended(driver) == 0, (folder / "said.txt").read_text()[-3000:]
     here, there = ({r["id"]: r for r in records(folder / name / "trials.jsonl")} for name in ("here", "there"))
     assert killed and here.keys() == there.keys() and len(records(folder / "there" / "trials.jsonl")) == 12
     for key, record in here.items():
@@ -140,7 +148,7 @@ def test_two_workers_of_ray_train_are_one_process(tmp_path):
 def test_what_a_user_did_wrong_is_told_as_without_ray(tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'thriftune[ray]'")
     toy.write(tmp_path, FEW, student=True)
-    code = start(tmp_path, "train", "recipe.yaml", "--ray", "local").wait(timeout=280)
+    code = ended(start(tmp_path, "train", "recipe.yaml", "--ray", "local"))
     said = (tmp_path / "said.txt").read_text()
     assert code == 2 and "thriftune run RECIPE" in said.splitlines()[-1], said[-3000:]
 
