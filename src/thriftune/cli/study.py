@@ -134,14 +134,14 @@ def _folder(loaded: Any, out: Path | None, records: Path | None) -> Any:
     return Folder(out or Path("runs") / f"{loaded.name}-study", records or named)
 
 
-def _executor(jobs: int, ray: str | None) -> Any:
+def _executor(loaded: Any, jobs: int, ray: str | None) -> Any:
     from thriftune.sweep.executor import Local
 
     if ray is None:
         return Local(jobs)
     from thriftune.sweep.cluster import Cluster
 
-    return Cluster(ray)
+    return Cluster(ray, loaded.study.resources)
 
 
 def _go(
@@ -169,7 +169,9 @@ def _go(
     if dry_run:
         _list(kind, loaded, folder, as_json)
         return
-    outcome = tabulate(kind, loaded, folder) if tables else conduct(kind, loaded, folder, _executor(jobs, ray), again)
+    outcome = (
+        tabulate(kind, loaded, folder) if tables else conduct(kind, loaded, folder, _executor(loaded, jobs, ray), again)
+    )
     _told(outcome, folder, as_json)
     if not tables and (outcome.failed or outcome.left):
         raise typer.Exit(1)
@@ -220,7 +222,7 @@ def _check(
     from thriftune.sweep.check import check
 
     loaded = load(recipe, overrides)
-    found = check("study", loaded, _folder(loaded, out, records), _executor(jobs, ray))
+    found = check("study", loaded, _folder(loaded, out, records), _executor(loaded, jobs, ray))
     text = f"trial {found.id}: label loss {found.loss[0]:.5f} recorded, {found.loss[1]:.5f} again; "
     text += f"{found.agreement:.1%} of the verdicts agree; {'the same' if found.same_machine else 'another'} machine"
     print(

@@ -5,7 +5,7 @@ from thriftune.recipe.evaluate import Evaluate
 from thriftune.recipe.plan import Plan
 from thriftune.recipe.read import changed, load
 from thriftune.recipe.student import Student
-from thriftune.recipe.study import Ablation, Dimension, Study
+from thriftune.recipe.study import Ablation, Dimension, Resources, Study
 from thriftune.recipe.task import FILES, Collection, Database, Engine, Schema, Task
 from thriftune.recipe.teacher import Expand, Price, Teacher
 from thriftune.recipe.train import Train
@@ -24,6 +24,7 @@ __all__ = [
     "Plan",
     "Price",
     "Recipe",
+    "Resources",
     "Schema",
     "Student",
     "Study",

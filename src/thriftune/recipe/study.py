@@ -53,6 +53,14 @@ class Ablation(Section):
     settings: dict[Modality, dict[str, Any]] = {}
 
 
+class Resources(Section):
+    """What a trial asks a Ray cluster for. `gpus` may be a share; unless set it is one where the cluster has any."""
+
+    cores: PositiveInt = 1
+    gpus: Annotated[float, Field(ge=0)] | None = None
+    memory_gb: Annotated[float, Field(gt=0)] | None = None
+
+
 def _paper() -> dict[str, Dimension]:
     adapters = ("lora", "qlora")
     return {
@@ -71,7 +79,8 @@ class Study(Section):
     lessons, equal steps. `shots` are the baselines: the untouched student with so many examples in its prompt.
     `prune` stops a trial whose validation loss of labels is above the median of the others' at the same point.
     `attempts` is how often a trial is taken up whose process died. `records` is the file of trials (a path beside the
-    recipe), where it is to be committed: `trials.jsonl` in the study's folder otherwise.
+    recipe), where it is to be committed: `trials.jsonl` in the study's folder otherwise. `resources` are those of a
+    trial of each modality on a Ray cluster.
     """
 
     sampler: Literal["grid", "tpe"] = "grid"
@@ -91,6 +100,7 @@ class Study(Section):
     attempts: PositiveInt = 2
     keep_models: bool = False
     records: str | None = None
+    resources: dict[Modality, Resources] = {}
 
     @model_validator(mode="after")
     def _a_grid_is_finite(self) -> "Study":
