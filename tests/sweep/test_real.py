@@ -35,7 +35,7 @@ def finish(folder: Path, *words: str) -> None:
 def ended(process: "subprocess.Popen[str]") -> int:
     """Wait for the process and return its exit code; it never outlives its test."""
     try:
-        return process.wait(timeout=1200)
+        return process.wait(timeout=3000)
     finally:
         process.kill()
 
@@ -44,7 +44,7 @@ def records(file: Path) -> list[dict]:
     return [record for _, record in read_lines(file)] if file.exists() else []
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_a_study_trains_its_trials_once_and_is_tabulated_without_training(tmp_path):
     toy.write(tmp_path, FEW, student=True)
     finish(tmp_path, "study", "recipe.yaml", "--jobs", "2")
@@ -84,7 +84,7 @@ def twelve(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_ten_kills_of_the_driver_lose_no_result_and_repeat_none(twelve):
     folder, seen = twelve
     found = records(folder / "here" / "trials.jsonl")
@@ -108,7 +108,7 @@ def _workers(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_two_ray_workers_give_the_same_scores_and_a_killed_one_costs_nothing(twelve):
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'thriftune[ray]'")
     folder, _ = twelve
@@ -124,7 +124,7 @@ def test_two_ray_workers_give_the_same_scores_and_a_killed_one_costs_nothing(twe
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_two_workers_of_ray_train_are_one_process(tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'thriftune[ray]'")
     toy.write(tmp_path, FEW, student=True)
@@ -144,7 +144,7 @@ def test_two_workers_of_ray_train_are_one_process(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 def test_what_a_user_did_wrong_is_told_as_without_ray(tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'thriftune[ray]'")
     toy.write(tmp_path, FEW, student=True)
