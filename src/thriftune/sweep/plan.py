@@ -97,10 +97,10 @@ def study(recipe: Recipe, searched: list[Planned], records: Records) -> list[Pla
     seeds; then equal compute, presets, the best again, the data need.
     """
     rows, first = ablation(recipe), recipe.study.ablation.seeds[0]
-    early, late, compute = [], [], []
-    for each in rows:
-        at_equal_steps = each.row["compute"] == "steps"
-        (compute if not at_equal_steps else early if each.row["seed"] == first else late).append(each)
+    steps = [each for each in rows if each.row["compute"] == "steps"]
+    early = [each for each in steps if each.row["seed"] == first]
+    late = [each for each in steps if each.row["seed"] != first]
+    compute = [each for each in rows if each.row["compute"] == "tokens"]
     beside = sweep(recipe, searched, records)[len(searched) :]
     return [*early, *baselines(recipe), *searched, *late, *compute, *beside, *lessons(recipe)]
 
