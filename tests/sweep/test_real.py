@@ -23,7 +23,8 @@ FEW = "space: {train.modality: [full, lora]}\nseeds: [1]\nablation: {modalities:
 
 def start(folder: Path, *words: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "thriftune.cli", *words]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # Ray Train gives its workers a minute to start, which a busy machine may not
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600"}
     with (folder / "said.txt").open("a") as said:
         return subprocess.Popen(command, cwd=folder, stdout=said, stderr=said, text=True, env=environment)
 
