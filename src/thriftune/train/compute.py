@@ -1,9 +1,9 @@
 """What a training computes, in processed tokens: the measure by which objectives are compared at equal compute.
 
 A step processes every token that the student reads in its forward passes: the constant prefix once a micro-batch, and
-of each row the question, the label and the rationale. Padding is not counted. The count follows from the rows and the
-order of the batches alone, so it is the same on every machine. Tokens are not all equally dear: attention grows with
-what a token sees, and only supervised tokens need the output layer.
+of each row the question, the label and the rationale. Padding is not counted. The count follows from the rows, the
+order of the batches and `train.micro_tokens` alone, so it is the same on every machine that can hold these. Tokens are
+not all equally dear: attention grows with what a token sees, and only supervised tokens need the output layer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
