@@ -91,6 +91,30 @@ def review(recipe: Recipe, folder: Path) -> Run:
     return run
 
 
+def baseline(recipe: Recipe, folder: Path, shots: int) -> Run:
+    """Score the untouched student with `shots` examples in its prompt; nothing is trained. Return the run.
+
+    Raises:
+        UserError: as `travel`.
+    """
+    run = Run(folder)
+
+    def work() -> dict[str, Any]:
+        from thriftune.evaluate.stage import evaluate_base
+
+        return evaluate_base(run, recipe, lazy(), shots, Progress("evaluate"))
+
+    with run.alone(), closing(_Lazy(recipe)) as lazy:
+        run.note(name=recipe.name, version=VERSION, recipe=dump_section(recipe))
+        for stage in ("teach", "dataset"):
+            _WORK[stage](run, recipe, lazy)
+        files = _files(run, "dataset/train.jsonl", "dataset/test.jsonl")
+        parts = (dump_section(recipe.student), dump_section(recipe.evaluate), lazy.content)
+        identity = content_id(VERSION, "base", shots, *parts, files)
+        run.stage("evaluate", identity, ["scores.json", "predictions-base.jsonl", "verdicts-base.jsonl"], work)
+    return run
+
+
 def bill(recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Return what the teacher of a recipe is expected to cost at most; nothing is asked.
 

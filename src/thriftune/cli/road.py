@@ -23,6 +23,18 @@ def _stage(stages: tuple[str, ...], recipe: Path, overrides: list[str] | None, o
     print(json.dumps(run.manifest, indent=2) if as_json else summary(run, scored))
 
 
+def _together(
+    recipe: Path, overrides: list[str] | None, out: Path | None, as_json: bool, ray: str, workers: int
+) -> None:
+    from thriftune.recipe import load
+    from thriftune.report.text import summary
+    from thriftune.sweep.joint import train_together
+
+    loaded = load(recipe, overrides)
+    run = train_together(loaded, out or Path("runs") / loaded.name, ray, workers)
+    print(json.dumps(run.manifest, indent=2) if as_json else summary(run, scored=False))
+
+
 def _bill(recipe: Path, overrides: list[str] | None, out: Path | None, as_json: bool) -> None:
     from thriftune.recipe import load
     from thriftune.road import bill
@@ -81,12 +93,24 @@ def teach(
 
 
 @app.command()
-def train(recipe: RecipeFile, overrides: Overrides = None, out: Out = None, as_json: Json = False) -> None:
+def train(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    out: Out = None,
+    as_json: Json = False,
+    ray: Annotated[
+        str | None, typer.Option("--ray", help="Train on a Ray cluster: auto, local, or an address.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Workers of the Ray cluster that train.")] = 2,
+) -> None:
     """Fine-tune the student on the run's dataset.
 
     Example: thriftune train recipes/films-demo.yaml train.modality=lora
     """
-    _stage(("train",), recipe, overrides, out, as_json)
+    if ray is None:
+        _stage(("train",), recipe, overrides, out, as_json)
+    else:
+        _together(recipe, overrides, out, as_json, ray, workers)
 
 
 @app.command()

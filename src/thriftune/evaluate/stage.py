@@ -7,10 +7,11 @@ are appended as they come, so a second start goes on where the files end.
 import gc
 import random
 import time
-from typing import Any
+from typing import Any, cast
 
 from thriftune.evaluate.generate import Generated, generate
 from thriftune.evaluate.scores import by_family, ratio_interval, scores_of
+from thriftune.evaluate.shots import WithExamples
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
 from thriftune.records import Lesson, Prediction
@@ -34,6 +35,17 @@ def evaluate(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[s
             progress.say(f"{who}: execution match {match['value']:.1%} [{match['low']:.1%}, {match['high']:.1%}]")
     write_json(run.path("scores.json"), scores)
     return {who: table.get("execution_match") for who, table in scores.items()}
+
+
+def evaluate_base(run: Run, recipe: Recipe, task: Task, shots: int, progress: Progress) -> dict[str, Any]:
+    """Score the untouched student alone, with `shots` examples of the train split in its prompt."""
+    lessons = test_lessons(run, recipe)
+    if shots:
+        shown = read_records(run.path("dataset", "train.jsonl"), Lesson)
+        task = cast(Task, WithExamples(task, shown, shots, recipe.dataset.seed))
+    scores = {"base": _score(run, recipe, task, "base", lessons, progress)}
+    write_json(run.path("scores.json"), scores)
+    return {"base": scores["base"].get("execution_match")}
 
 
 def test_lessons(run: Run, recipe: Recipe) -> list[Lesson]:

@@ -1,6 +1,7 @@
 """From a YAML file and overrides to a recipe."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,27 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
         raise RecipeError(told(path.name, error)) from error
 
 
+def changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with dotted keys set to other values.
+
+    Raises:
+        RecipeError: a key is not one, or a value is not right; the text lists all problems at once.
+    """
+    data = recipe.model_dump(mode="json")
+    for key, value in overrides.items():
+        *parents, leaf = key.split(".")
+        place = data
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise RecipeError(f"study: {key} is not a key: {parent} is not a section")
+        place[leaf] = value
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(told(f"{recipe.name} with {', '.join(overrides)}", error)) from error
+
+
 def _override(data: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals:
@@ -58,6 +80,9 @@ def _resolve_paths(data: dict[str, Any], base: Path) -> None:
     task = data.get("task")
     if isinstance(task, dict) and isinstance(task.get("factory"), str):
         task["factory"] = str(base / task["factory"])
+    study = data.get("study")
+    if isinstance(study, dict) and isinstance(study.get("records"), str):
+        study["records"] = str(base / study["records"])
     for section, keys in FILES.items():
         sources = task.get(section) if isinstance(task, dict) else None
         for source in (sources if isinstance(sources, dict) else {}).values():

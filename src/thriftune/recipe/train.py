@@ -22,7 +22,10 @@ class Train(Section):
     """How the student learns. Equal in all three modalities unless said otherwise.
 
     `label_weight` is w in `w·label loss + (1 − w)·rationale loss` (Hsieh et al. 2023, equation 3).
-    `alpha` is `4 × rank` unless set (Marsh et al. 2026). `micro_tokens` bounds the tokens of one forward pass.
+    `alpha` is `alpha_ratio × rank` unless set, and the ratio 4 (Marsh et al. 2026). `micro_tokens` bounds the tokens of
+    one forward pass. `lessons` trains on the first so many lessons of a fixed shuffle, whole meanings at a time.
+    `max_tokens` is a budget of compute: as many steps as come nearest to so many processed tokens (`train.compute`);
+    `epochs` and `max_steps` then do not count.
     `max_minutes` is a budget: on a slow machine the schedule runs faster through its steps and ends with it.
     `checkpointing` keeps only the layers' inputs and computes each layer again in the backward: less memory, more time.
     `optimizer: adamw_8bit` keeps AdamW's moments in 8 bits (bitsandbytes); `paged_…` also moves them to the host.
@@ -38,6 +41,7 @@ class Train(Section):
     label_weight: Share = 0.5
     rank: PositiveInt = 16
     alpha: Annotated[float, Field(gt=0)] | None = None
+    alpha_ratio: Annotated[float, Field(gt=0)] = 4.0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
     targets: Targets = "all-linear"
     double_quantization: bool = False
@@ -48,6 +52,8 @@ class Train(Section):
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     epochs: PositiveInt = 3
     max_steps: PositiveInt | None = None
+    max_tokens: PositiveInt | None = None
+    lessons: PositiveInt | None = None
     max_minutes: Annotated[float, Field(gt=0)] | None = None
     batch: PositiveInt = 8
     micro_tokens: PositiveInt = 4096
@@ -63,8 +69,8 @@ class Train(Section):
 
     @property
     def lora_alpha(self) -> float:
-        """LoRA's alpha: as set, else four times the rank."""
-        return self.alpha if self.alpha is not None else 4.0 * self.rank
+        """LoRA's alpha: as set, else so many times the rank."""
+        return self.alpha if self.alpha is not None else self.alpha_ratio * self.rank
 
     @property
     def weight(self) -> float:

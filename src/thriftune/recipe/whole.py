@@ -9,6 +9,7 @@ from thriftune.recipe.dataset import Dataset
 from thriftune.recipe.evaluate import Evaluate
 from thriftune.recipe.plan import Plan
 from thriftune.recipe.student import Student
+from thriftune.recipe.study import Study
 from thriftune.recipe.task import Task
 from thriftune.recipe.teacher import Teacher
 from thriftune.recipe.train import Train
@@ -25,3 +26,4 @@ class Recipe(Section):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     plan: Plan = Plan()
+    study: Study = Study()

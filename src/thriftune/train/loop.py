@@ -19,6 +19,7 @@ from thriftune.runs import append_record, read_lines, write_text
 from thriftune.students.load import Student
 from thriftune.train import checkpoints, ranks
 from thriftune.train.batches import Row, shares
+from thriftune.train.compute import steps_within
 from thriftune.train.losses import mean_losses
 from thriftune.train.meter import Meter
 from thriftune.train.optimizers import optimizer_of
@@ -30,6 +31,8 @@ Progress = Callable[[int, int, str], None]
 
 def total_steps(rows: Sequence[Row], settings: Train) -> int:
     """Return the number of optimizer steps of a training."""
+    if settings.max_tokens:
+        return steps_within(lambda epoch: epoch_batches(rows, settings, epoch), settings, settings.max_tokens)
     steps = settings.epochs * len(epoch_batches(rows, settings, 0))
     return min(steps, settings.max_steps) if settings.max_steps else steps
 

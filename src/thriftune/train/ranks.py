@@ -1,4 +1,4 @@
-"""Several processes: who is who, and what they tell each other. `torchrun` starts them and sets the environment.
+"""Several processes: who is who, and what they tell each other. `torchrun` or Ray Train starts them.
 
 Rank 0 is the one that writes; one process alone is rank 0 of 1, and every function here is then free of cost.
 """
@@ -25,12 +25,15 @@ def rank() -> int:
 
 @contextmanager
 def together() -> Iterator[None]:
-    """Join the group of processes: NCCL where each has a GPU of its own, gloo on CPUs."""
+    """Join the group of processes: NCCL where each has a GPU of its own, gloo on CPUs; Ray Train has joined it."""
     import torch
     from torch import distributed
 
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    if distributed.is_initialized():
+        yield
+        return
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     try:
         yield

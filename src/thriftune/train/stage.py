@@ -1,5 +1,6 @@
 """Stage *train*: `dataset/{train,valid}.jsonl` → `model/` (weights or adapter, safetensors) and `metrics.jsonl`."""
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,15 @@ from torch.distributed.tensor import DTensor
 
 from thriftune.errors import RunError
 from thriftune.progress import Progress
-from thriftune.recipe import Recipe
+from thriftune.recipe import Recipe, Train
 from thriftune.records import Lesson
 from thriftune.runs import Run, read_records
 from thriftune.students.load import Student, device_of, load_for_training
 from thriftune.tasks.base import Task
 from thriftune.train import checkpoints, ranks, step
 from thriftune.train.batches import Row
-from thriftune.train.loop import fit
+from thriftune.train.compute import processed_tokens
+from thriftune.train.loop import epoch_batches, fit
 from thriftune.train.loss import unwrapped
 from thriftune.train.losses import packing, rows_of
 from thriftune.train.memory import keep_memory, peak_bytes, reset_peak
@@ -32,6 +34,7 @@ def train(run: Run, recipe: Recipe, task: Task, progress: Progress) -> dict[str,
     """
     student = _student(recipe, progress)
     parts = {name: read_records(run.path("dataset", f"{name}.jsonl"), Lesson) for name in ("train", "valid")}
+    parts["train"] = first(parts["train"], recipe.train.lessons)
     rows = {name: rows_of(student, task, lessons, recipe.train.objective) for name, lessons in parts.items()}
     if recipe.train.vocabulary == "domain" and student.kind == "causal":
         student.candidates = domain_ids(student, rows["train"], task.texts())
@@ -73,6 +76,8 @@ def _train(
         checkpoints.remove(folder)
     return {
         **figures,
+        "lessons": len(rows),
+        "processed_tokens": processed(rows, recipe.train, figures["steps"]),
         **_trimming(student),
         "modality": recipe.train.modality,
         "precision": student.precision,
@@ -82,6 +87,23 @@ def _train(
         "parameters": every,
         "peak_bytes": peak_bytes(student.device),
     }
+
+
+def first(lessons: list[Lesson], count: int | None) -> list[Lesson]:
+    """Return whole meanings, in a fixed shuffle, until there are `count` lessons: smaller parts lie in larger ones."""
+    meanings = sorted({lesson.question.meaning for lesson in lessons})
+    random.Random(42).shuffle(meanings)
+    kept: list[Lesson] = []
+    for meaning in meanings:
+        if count is not None and len(kept) >= count:
+            break
+        kept += [lesson for lesson in lessons if lesson.question.meaning == meaning]
+    return lessons if count is None else kept
+
+
+def processed(rows: list[Row], settings: Train, steps: int) -> int:
+    """Return the tokens that the student read in so many steps."""
+    return processed_tokens(lambda epoch: epoch_batches(rows, settings, epoch), settings, steps)
 
 
 def _trimming(student: Student) -> dict[str, Any]:
