@@ -25,6 +25,7 @@ FLOORS = [
     {"plan"},
     {"report", "ship"},
     {"road"},
+    {"ui"},
     {"cli"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
