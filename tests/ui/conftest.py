@@ -16,7 +16,20 @@ from thriftune.road import travel
 from thriftune.testing import tiny
 
 SCRIPT = "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'>"
-GENRES = ["Horror", "Comedy", "Drama", "War", "Crime", "Family", "Western", "Musical", "Mystery", "Sport", "Noir", SCRIPT]
+GENRES = [
+    "Horror",
+    "Comedy",
+    "Drama",
+    "War",
+    "Crime",
+    "Family",
+    "Western",
+    "Musical",
+    "Mystery",
+    "Sport",
+    "Noir",
+    SCRIPT,
+]
 TOKEN = "a-token-of-the-tests"
 RECIPE = """
 name: tiny
@@ -43,7 +56,12 @@ def _lesson(number, genre):
     clause = {"term": {"genre": genre}} if number % 2 else {"range": {"year": {"gte": 1990 + number}}}
     answer = json.dumps({"query": {"bool": {"filter": [clause]}}})
     response = f"<rationale>{genre} films are asked for.</rationale><answer>{answer}</answer>"
-    return {"id": f"l{number:02}", "collection": "films", "questions": [f"which are {genre} films?"], "response": response}
+    return {
+        "id": f"l{number:02}",
+        "collection": "films",
+        "questions": [f"which are {genre} films?"],
+        "response": response,
+    }
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,9 @@ from thriftune.ui.filters import after
 
 LESSONS = [
     Lesson(
-        question=Question(id=f"q{n}", collection="c", text=f"ask {n}", meaning=f"q{n}"), rationale="r", label=f"find {n}"
+        question=Question(id=f"q{n}", collection="c", text=f"ask {n}", meaning=f"q{n}"),
+        rationale="r",
+        label=f"find {n}",
     )
     for n in range(40)
 ]

@@ -103,7 +103,9 @@ def test_two_tabs_show_different_lessons_and_neither_overrules_the_other(taught,
 
 def test_a_key_meant_for_a_lesson_that_is_gone_decides_nothing(taught, serve, tab):
     page = tab.open(serve(taught.parent).address("review"))
-    page.evaluate("() => { for (let n = 0; n < 5; n++) document.dispatchEvent(new KeyboardEvent('keydown', {key: 'a'})) }")
+    page.evaluate(
+        "() => { for (let n = 0; n < 5; n++) document.dispatchEvent(new KeyboardEvent('keydown', {key: 'a'})) }"
+    )
     page.wait_for_function("() => document.querySelector('.told').textContent.includes('1 of 12')")
     page.wait_for_timeout(500)
     assert len(decisions(taught)) == 1

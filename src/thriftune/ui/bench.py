@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thriftune.errors import UserError
+from thriftune.recipe import Task as TaskSettings
 from thriftune.records import Lesson, Question, Reject
 from thriftune.road import recipe_of
 from thriftune.runs import Run
@@ -20,6 +21,9 @@ if TYPE_CHECKING:  # loads torch when a student is loaded
 _AGAIN_SECONDS = 30.0  # after which an engine that could not be reached is tried again
 
 
+TORCH = threading.Lock()  # a plan replaces parts of torch and transformers for the whole process while it is made
+
+
 class Bench:
     """One run. Its methods block and are called in threads; one of them works at a time."""
 
@@ -27,7 +31,9 @@ class Bench:
         self.run = Run(folder)
         self.desk = Desk(self.run)
         self._task: Task | None = None
+        self._settings: TaskSettings | None = None
         self._predictor: Predictor | None = None
+        self._trained = ""
         self._failed: tuple[float, UserError] | None = None
         self._lock = threading.Lock()
 
@@ -64,14 +70,14 @@ class Bench:
         Raises:
             UserError: there is no trained student, or as `found`.
         """
-        with self._lock:
+        with self._lock, TORCH:
             predictor = self._loaded()
             runs = isinstance(predictor.task, Runnable)
             return predictor.predict([text], collection, execute=runs, most=most)[0]
 
     def rationale(self, text: str, collection: str | None) -> str:
         """Have the student say why."""
-        with self._lock:
+        with self._lock, TORCH:
             predictor = self._loaded()
             return predictor.generate([predictor.question(text, collection)], rationale=True)[0].text
 
@@ -81,7 +87,7 @@ class Bench:
         Raises:
             RunError: the run holds no recipe of this version.
         """
-        task = recipe_of(self.run).task
+        task = recipe_of(Run(self.run.folder)).task
         return [*task.collections, *task.databases, *task.schemas]
 
     @property
@@ -93,24 +99,34 @@ class Bench:
     def close(self) -> None:
         """Give back what the task holds."""
         with self._lock:
-            if self._task is not None:
-                self._task.close()
-            self._task = self._predictor = None
+            self._drop()
 
     def _ready(self) -> Task:
-        if self._task is None:
+        """Return the task of the recipe that the manifest holds now."""
+        recipe = recipe_of(Run(self.run.folder))
+        if self._task is None or recipe.task != self._settings:
             if self._failed and time.monotonic() - self._failed[0] < _AGAIN_SECONDS:
                 raise self._failed[1]
+            self._drop()
             try:
-                self._task = build(recipe_of(Run(self.run.folder)))
+                self._task, self._settings = build(recipe), recipe.task
             except UserError as error:
                 self._failed = (time.monotonic(), error)
                 raise
         return self._task
 
     def _loaded(self) -> "Predictor":
+        """Return the student as it was trained last."""
         from thriftune.ship.predict import load
 
-        if self._predictor is None:
-            self._predictor = load(self.run.folder, self._ready())
+        task = self._ready()
+        trained = Run(self.run.folder).manifest["stages"].get("train", {}).get("id", "")
+        if self._predictor is None or trained != self._trained:
+            self._predictor = None  # first: two students may be more than memory holds
+            self._predictor, self._trained = load(self.run.folder, task), trained
         return self._predictor
+
+    def _drop(self) -> None:
+        if self._task is not None:
+            self._task.close()
+        self._task = self._predictor = None

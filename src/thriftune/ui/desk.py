@@ -70,9 +70,7 @@ class Desk:
             if not found:
                 return None
             last = found[-1]
-            append_record(
-                self.run.path(REVIEWS), Review(question_id=last.question_id, seen=last.seen, action="undo")
-            )
+            append_record(self.run.path(REVIEWS), Review(question_id=last.question_id, seen=last.seen, action="undo"))
         self._tabs.pop(last.seen, None)
         return last
 

@@ -83,4 +83,6 @@ class EditDialog:
 
     @staticmethod
     def _field(label: str, value: str) -> ui.textarea:
-        return ui.textarea(label, value=value).props("outlined autogrow spellcheck=false").classes(f"in-{label.lower()}")
+        return (
+            ui.textarea(label, value=value).props("outlined autogrow spellcheck=false").classes(f"in-{label.lower()}")
+        )

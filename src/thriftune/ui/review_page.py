@@ -1,4 +1,4 @@
-"""The page *Review*: accepted lessons one by one, by keyboard. Decisions are on disk before the next lesson is shown."""
+"""The page *Review*: accepted lessons one by one, by keyboard. A decision is on disk before the next one is shown."""
 
 from collections import Counter
 
