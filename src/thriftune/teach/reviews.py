@@ -55,7 +55,7 @@ def standing(run: Run, lessons: Sequence[Lesson]) -> list[Review]:
 
 
 def decided(run: Run, known: Container[str] | None = None) -> dict[str, Review]:
-    """Return the decisions that were not undone by the ids of their lessons, the latest last; all, or of those known."""
+    """Return the decisions that were not undone by their lessons' ids, the latest last; all, or of those known."""
     found: dict[str, Review] = {}
     for review in read_records(run.path(REVIEWS), Review) if run.path(REVIEWS).exists() else []:
         found.pop(review.seen, None)

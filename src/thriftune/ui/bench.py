@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # loads torch when a student is loaded
 _AGAIN_SECONDS = 30.0  # after which an engine that could not be reached is tried again
 
 
+_CLOSE_SECONDS = 2.0
 TORCH = threading.Lock()  # a plan replaces parts of torch and transformers for the whole process while it is made
 
 
@@ -97,9 +98,10 @@ class Bench:
         return train.get("status") == "done" and self.run.path("model").is_dir()
 
     def close(self) -> None:
-        """Give back what the task holds."""
-        with self._lock:
+        """Give back what the task holds; what is still at work ends with the process."""
+        if self._lock.acquire(timeout=_CLOSE_SECONDS):
             self._drop()
+            self._lock.release()
 
     def _ready(self) -> Task:
         """Return the task of the recipe that the manifest holds now."""

@@ -57,7 +57,7 @@ def _cookie(scope: dict[str, Any]) -> str:
 
 
 def _own_page(scope: dict[str, Any]) -> bool:
-    """To a browser, pages of other ports are of the same site: our cookie goes along, but so does where they are from."""
+    """To a browser, pages of other ports are of the same site: our cookie goes along, but so does their origin."""
     origin = _header(scope, b"origin")
     return not origin or origin.partition("://")[2] == _header(scope, b"host")
 

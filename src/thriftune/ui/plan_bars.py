@@ -21,7 +21,7 @@ KINDS = {
 
 
 def bars(plan: "Plan") -> str:
-    """Return the bars of a plan as HTML. A modality that does not fit as asked has a second bar: turned until it fits."""
+    """Return the bars of a plan as HTML. What does not fit as asked has a second bar: turned until it fits."""
     options = [option for line in plan.lines for option in (line.asked, line.turned) if option]
     whole = 1.06 * max([plan.device.bytes, *(option.bytes for option in options if not option.missing)])
     at = 100 * plan.device.bytes / whole

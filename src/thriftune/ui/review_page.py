@@ -53,7 +53,7 @@ class ReviewPage:
         self._bar()
         self._place = ui.element("div").classes("place")
         self._buttons()
-        self._go(1)
+        self._lead()
 
     def _bar(self) -> None:
         with ui.element("div").classes("bar"):
@@ -101,7 +101,7 @@ class ReviewPage:
             ui.notify(str(error), type="warning")
             self._show(self._seen)
             return
-        self._go(1)
+        self._lead()
 
     def _edit(self) -> None:
         seen, review = self._seen, self._expected
@@ -109,7 +109,7 @@ class ReviewPage:
 
         def keep(edited: Lesson, expected: Review | None) -> None:
             self._desk.decide(self._tab, seen, "edit", expected, edited)
-            self._go(1)
+            self._lead()
 
         self._dialog = EditDialog(self._bench, now, review, keep, lambda: self._desk.decisions().get(seen))
         self._dialog.open()
@@ -128,14 +128,20 @@ class ReviewPage:
         names = {"family": self._filter.family, "verdict": self._filter.verdict}
         ui.navigate.history.replace(address("/review", run=self._bench.name, **names))
         self._seen = ""
-        self._go(1)
+        self._lead()
 
     def _go(self, step: int) -> None:
-        """Show the next lesson that the filter takes, or the one before; none that another tab shows, if it can be."""
-        lessons, decisions = self._desk.lessons(), self._desk.decisions()
-        ids, elsewhere = listed(lessons, decisions, self._filter), self._desk.shown_elsewhere(self._tab)
+        """Show the next lesson that the filter takes, or the one before."""
+        lessons = self._desk.lessons()
+        ids = listed(lessons, self._desk.decisions(), self._filter)
+        self._show(after(ids, list(lessons), self._seen, step) or "")
+
+    def _lead(self) -> None:
+        """Show the next lesson that the filter takes and no other tab shows, if there is one."""
+        lessons, elsewhere = self._desk.lessons(), self._desk.shown_elsewhere(self._tab)
+        ids = listed(lessons, self._desk.decisions(), self._filter)
         free = [seen for seen in ids if seen not in elsewhere]
-        self._show(after(free or ids, list(lessons), self._seen, step) or "")
+        self._show(after(free or ids, list(lessons), self._seen) or "")
 
     def _show(self, seen: str) -> None:
         lesson = self._desk.lessons().get(seen)
