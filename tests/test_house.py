@@ -17,7 +17,7 @@ FLOORS = [
     {"runs"},
     {"demo", "tables"},
     {"tasks"},
-    {"teach"},
+    {"starter", "teach"},
     {"dataset"},
     {"students"},
     {"train"},
