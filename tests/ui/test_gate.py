@@ -7,6 +7,8 @@ import pytest
 
 from .conftest import TOKEN
 
+pytestmark = pytest.mark.timeout(900)
+
 
 def get(url, **headers):
     class Stay(urllib.request.HTTPRedirectHandler):

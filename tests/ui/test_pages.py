@@ -12,6 +12,8 @@ from thriftune.teach.build import _questions
 
 from .conftest import SCRIPT
 
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture
 def runs(trained, tmp_path):

@@ -3,11 +3,15 @@
 import signal
 from collections import Counter
 
+import pytest
+
 from thriftune.records import Lesson
 from thriftune.runs import Run, read_records
 from thriftune.teach.reviews import REVIEWS, Review, reviewed, standing
 
 from .conftest import GENRES, SCRIPT
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def shown(page):
@@ -122,6 +126,17 @@ def test_text_with_script_is_shown_as_text(taught, serve, tab):
     page.keyboard.press("e")
     assert SCRIPT in page.locator(".in-question textarea").input_value()
     assert page.evaluate("() => window.pwned") is None and page.locator("article img, article script").count() == 0
+
+
+def test_when_all_are_decided_the_last_can_be_undone(taught, serve, tab):
+    page = tab.open(serve(taught.parent).address("review", family="nonsense"))
+    for _ in range(12):
+        before = shown(page)
+        page.get_by_role("button", name="Accept").click()
+        page.wait_for_function("seen => document.querySelector('[data-seen]').dataset.seen !== seen", arg=before)
+    page.get_by_text("Every lesson has its decision").wait_for()
+    press(page, "u")
+    assert len(decisions(taught)) == 11
 
 
 def test_filters_by_family_and_verdict(taught, serve, tab):

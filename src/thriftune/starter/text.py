@@ -76,7 +76,7 @@ def _teacher(chosen: Chosen) -> str:
         return "\n".join(
             [
                 "teacher:",
-                '  # {"id", "collection", "questions": […], "response": "<rationale>…</rationale><answer>{…}</answer>"}',
+                '  # {"id", "collection", "questions": […], "response": "<rationale>…</rationale><answer>…</answer>"}',
                 "  lessons: [lessons.jsonl]",
             ]
         )

@@ -18,11 +18,12 @@ from thriftune.ui.workspace import Workspace
 
 # A key decides about the lesson on the screen, also where the server is ahead of it; so the key says which that is.
 KEYS = """<script>
+function reviewKey(key) {
+  emitEvent("review-key", {key: key, seen: document.querySelector("[data-seen]")?.dataset.seen});
+}
 document.addEventListener("keydown", e => {
   if (e.repeat || e.ctrlKey || e.metaKey || e.altKey) return;
-  if (e.target.closest("input, textarea, .q-dialog, .q-menu")) return;
-  const lesson = document.querySelector("[data-seen]");
-  if (lesson) emitEvent("review-key", {key: e.key, seen: lesson.dataset.seen});
+  if (!e.target.closest("input, textarea, .q-dialog, .q-menu")) reviewKey(e.key);
 });
 </script>"""
 _BLUR = "() => document.activeElement.blur()"  # else the keys would go to the list that was chosen from
@@ -72,7 +73,8 @@ class ReviewPage:
     def _buttons(self) -> None:
         with ui.element("footer").classes("keys"):
             for key, shown, title in _BUTTONS:
-                with ui.element("button").classes(f"key {title.lower()}").on("click", lambda key=key: self._press(key)):
+                button = ui.element("button").classes(f"key {title.lower()}")
+                with button.on("click", js_handler=f"() => reviewKey('{key}')"):
                     ui.label(shown).classes("cap")
                     ui.label(title)
 
@@ -94,9 +96,9 @@ class ReviewPage:
         except UserError as error:
             ui.notify(str(error), type="negative")
 
-    def _decide(self, action: Action, edited: Lesson | None = None) -> None:
+    def _decide(self, action: Action) -> None:
         try:
-            self._desk.decide(self._tab, self._seen, action, self._expected, edited)
+            self._desk.decide(self._tab, self._seen, action, self._expected)
         except Overtaken as error:
             ui.notify(str(error), type="warning")
             self._show(self._seen)
@@ -154,7 +156,7 @@ class ReviewPage:
             if lesson:
                 show_lesson(self._bench, seen, lesson, self._expected)
             else:
-                ui.label(self._nothing()).classes("nothing")
+                ui.label(self._nothing()).classes("nothing").props('data-seen=""')
 
     def _nothing(self) -> str:
         if not self._desk.lessons():
@@ -174,4 +176,5 @@ class ReviewPage:
 def review_page(workspace: Workspace, run: str, family: str, verdict: str) -> None:
     """Draw the page."""
     with frame(workspace, "/review", run) as bench:
-        ReviewPage(bench, Filter(family or ANY, verdict if verdict in VERDICTS else UNDECIDED))
+        known = family in families(bench.desk.lessons())
+        ReviewPage(bench, Filter(family if known else ANY, verdict if verdict in VERDICTS else UNDECIDED))
