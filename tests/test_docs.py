@@ -17,7 +17,7 @@ def test_a_quoted_message_is_one_of_the_code(message):
     assert pieces and all(piece in CODE for piece in pieces)
 
 
-@pytest.mark.parametrize("page", ["errors.md", "ui.md"])
+@pytest.mark.parametrize("page", ["errors.md", "index.md", "ui.md"])
 def test_links_and_pictures_are_there(page):
     for target in re.findall(r"\]\(([^)#]+)\)", (DOCS / page).read_text(encoding="utf-8")):
         assert (DOCS / target).exists(), target
@@ -25,3 +25,9 @@ def test_links_and_pictures_are_there(page):
 
 def test_many_messages_are_quoted():
     assert len(QUOTED) > 20
+
+
+def test_the_site_names_pages_that_are_there():
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = re.findall(r": ([\w/-]+\.md)$", text, re.M)
+    assert len(pages) > 15 and all((DOCS / page).is_file() for page in pages)

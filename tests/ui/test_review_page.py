@@ -147,7 +147,9 @@ def test_filters_by_family_and_verdict(taught, serve, tab):
     page.get_by_role("option", name="rejected").click()
     page.locator(".badge.rejected").wait_for()
     assert page.locator(".question").text_content() == f"which are {GENRES[0]} films?"
-    press(page, "u")  # the keys are not caught by the list
+    page.keyboard.press("u")  # the keys are not caught by the list
+    page.locator(".badge.undecided").wait_for()
+    assert decisions(taught) == []
     family = page.locator(".chip").first.text_content()
     page = tab.open(pages.address("review", family=family, verdict="any"))
     for _ in range(4):

@@ -1,15 +1,14 @@
 """The server of the pages: NiceGUI within the gate. Nothing on a page comes from elsewhere, so it works offline."""
 
-from importlib import import_module
 from pathlib import Path
 
 from fastapi import FastAPI
 from nicegui import app as pages
 from nicegui import ui
-from nicegui.run import io_bound
 
 from thriftune.ui.ask_page import ask_page
 from thriftune.ui.gate import Gate
+from thriftune.ui.plan_page import plan_page
 from thriftune.ui.review_page import review_page
 from thriftune.ui.runs_page import runs_page
 from thriftune.ui.workspace import Workspace
@@ -43,13 +42,11 @@ def _register(workspace: Workspace) -> None:
     def runs(run: str = "", first: str = "", second: str = "") -> None:
         runs_page(workspace, run, first, second)
 
-    async def plan(run: str = "") -> None:
-        page = await io_bound(import_module, "thriftune.ui.plan_page")  # loads torch, which takes seconds
-        if page is not None:  # the server is stopping
-            page.plan_page(workspace, run)
+    def plan(run: str = "") -> None:
+        plan_page(workspace, run)
 
     ui.page("/")(review)
     ui.page("/review")(review)
     ui.page("/ask")(ask)
     ui.page("/runs")(runs)
-    ui.page("/plan", response_timeout=120)(plan)
+    ui.page("/plan")(plan)

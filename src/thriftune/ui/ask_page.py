@@ -109,7 +109,10 @@ class AskPage:
 def ask_page(workspace: Workspace, name: str) -> None:
     """Draw the page."""
     with frame(workspace, "/ask", name) as bench:
-        if bench.trained:
-            AskPage(bench)
-        else:
+        if not bench.trained:
             ui.label("This run has no trained student yet. Run: thriftune run RECIPE").classes("nothing")
+            return
+        try:
+            AskPage(bench)
+        except UserError as error:
+            ui.label(str(error)).classes("bad")
