@@ -24,6 +24,7 @@ PAGES = {
     "runs": ".numbers",
     "plan": ".bars",
 }
+_TALLEST = 2000
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1200, "height": 800}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1200, "height": 800}, "color_scheme": "dark"},
@@ -69,7 +70,8 @@ def take(runs: Path, out: Path, run: str = "", question: str = "") -> list[Path]
                 page.goto(f"{address}{name}?token={token}&run={run}")
                 _ready(page, name, question)
                 taken.append(out / f"{name}-{look}.png")
-                page.screenshot(path=taken[-1], full_page=True)
+                _as_tall_as_it_is(page)
+                page.screenshot(path=taken[-1])
                 page.close()
             context.close()
     return taken
@@ -84,6 +86,15 @@ def _ready(page: Any, name: str, question: str) -> None:
         page.get_by_role("button", name="Why?").click()
         page.locator(".rationale").wait_for()
     page.wait_for_timeout(500)  # Quasar's transitions
+
+
+def _as_tall_as_it_is(page: Any) -> None:
+    """A picture of the full page would have what sticks to the bottom of the window in its middle."""
+    tall = page.evaluate(
+        "() => document.querySelector('main').scrollHeight + document.querySelector('header').scrollHeight"
+    )
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": min(int(tall) + 8, _TALLEST)})
+    page.wait_for_timeout(300)
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ _ICON = (
 
 def make_app(workspace: Workspace, token: str) -> FastAPI:
     """Return the server's application; only who bears the token sees anything of it."""
+    pages.colors(primary="#1f5fbf")
     ui.add_css(Path(__file__).parent / "style.css", shared=True)
     _register(workspace)
     outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

@@ -13,7 +13,7 @@ from thriftune.runs import Run, read_lines
 from thriftune.ui.colours import coloured
 from thriftune.ui.results import table
 
-_EACH = 10  # questions shown at once
+_EACH = 5  # questions shown at once
 Side = tuple[str, Path, str]  # shown name, folder, student
 
 

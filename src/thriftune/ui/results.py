@@ -51,5 +51,7 @@ def _table(rows: Sequence[Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(each, str | int | float) for each in value):
+        value = ", ".join(map(str, value))
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _CHARACTERS else text[: _CHARACTERS - 1] + "…"
