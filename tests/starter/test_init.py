@@ -10,7 +10,7 @@ from thriftune.errors import EngineError, InputError
 from thriftune.recipe import load
 from thriftune.starter.make import make
 from thriftune.starter.source import from_files, from_server
-from thriftune.starter.text import Chosen
+from thriftune.starter.text import Chosen, slug
 from thriftune.tasks.build import build
 from thriftune.tasks.query_dsl.engine import embedded
 
@@ -78,7 +78,7 @@ def test_files_become_a_recipe(files, tmp_path):
 def test_no_name_breaks_the_recipe(files, tmp_path, name, teacher):
     path = make(tmp_path / "out", Chosen(name, name, teacher=teacher, modality="full"), from_files(*files, 5))
     recipe = load(path)
-    assert recipe.name == name and list(recipe.task.collections) == [name] and recipe.train.modality == "full"
+    assert recipe.name == slug(name) and list(recipe.task.collections) == [name] and recipe.train.modality == "full"
     assert (recipe.teacher.model or "") == teacher
 
 

@@ -1,6 +1,7 @@
 """The starter recipe as text: what the user chose, and beside each key why one would change it."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,7 @@ def _head(chosen: Chosen) -> str:
     lines = [f"# Questions in plain language → search bodies for the index {' '.join(chosen.index.split())}."]
     if chosen.teacher:
         lines.append("# Before it costs anything: thriftune teach recipe.yaml --dry-run")
-    lines += ["# Then: thriftune run recipe.yaml", f"name: {_quoted(chosen.name)}"]
+    lines += ["# Then: thriftune run recipe.yaml", f"name: {slug(chosen.name)}"]
     return "\n".join(lines)
 
 
@@ -93,6 +94,11 @@ def _teacher(chosen: Chosen) -> str:
             "  # budget_usd: 5                # hard; needs the price",
         ]
     )
+
+
+def slug(name: str) -> str:
+    """Return a folder's name as a recipe may be named: small letters, digits and hyphens."""
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-") or "my-index"
 
 
 def _quoted(text: str) -> str:

@@ -64,7 +64,7 @@ def take(runs: Path, out: Path, run: str = "", question: str = "") -> list[Path]
     with served(runs) as (address, token), browser() as chromium:
         for look, settings in LOOKS.items():
             context = chromium.new_context(**settings)
-            context.set_default_timeout(120_000)
+            context.set_default_timeout(900_000)  # a plan takes minutes on a busy machine
             for name in PAGES:
                 page = context.new_page()
                 page.goto(f"{address}{name}?token={token}&run={run}")

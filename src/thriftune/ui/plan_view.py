@@ -40,7 +40,8 @@ class PlanView:
                     value=bool(self._values["checkpointing"]),
                     on_change=lambda e: self._set("checkpointing", e.value),
                 )
-            self._place = ui.element("div").classes("planned")
+            with ui.element("div").classes("planned") as self._place:
+                ui.label("Simulating a training step: seconds, or half a minute for large students …").classes("note")
         self._again()
 
     def _student(self) -> None:
