@@ -13,22 +13,25 @@ from thriftune.ui.review_page import review_page
 from thriftune.ui.runs_page import runs_page
 from thriftune.ui.workspace import Workspace
 
-_ICON = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#1f5fbf"/>'
-    '<path d="M4 4h8v2H9v6H7V6H4z" fill="#fff"/></svg>'
-)
+_HERE = Path(__file__).parent
 
 
 def make_app(workspace: Workspace, token: str) -> FastAPI:
     """Return the server's application; only who bears the token sees anything of it."""
     pages.colors(primary="#1f5fbf")
-    ui.add_css(Path(__file__).parent / "style.css", shared=True)
+    ui.add_css(_HERE / "style.css", shared=True)
     _register(workspace)
     outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     outer.add_middleware(Gate, token=token)
     pages.on_shutdown(workspace.close)
     ui.run_with(
-        outer, title="Thriftune", dark=None, favicon=_ICON, language="en-US", tailwind=False, show_welcome_message=False
+        outer,
+        title="Thriftune",
+        dark=None,
+        favicon=_HERE / "icon.svg",
+        language="en-US",
+        tailwind=False,
+        show_welcome_message=False,
     )
     return outer
 
