@@ -161,6 +161,7 @@ def tab(chromium):
         page.on("request", lambda request: _local(request.url) or outside.append(request.url))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(address)
+        page.wait_for_function("() => window.socket?.connected")  # a key before that is lost
         return page
 
     yield SimpleNamespace(open=start, outside=outside, faults=faults)

@@ -107,9 +107,9 @@ def test_two_tabs_show_different_lessons_and_neither_overrules_the_other(taught,
 
 def test_a_key_meant_for_a_lesson_that_is_gone_decides_nothing(taught, serve, tab):
     page = tab.open(serve(taught.parent).address("review"))
-    page.evaluate(
-        "() => { for (let n = 0; n < 5; n++) document.dispatchEvent(new KeyboardEvent('keydown', {key: 'a'})) }"
-    )
+    page.locator("[data-seen]").wait_for()
+    press_a = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'a', bubbles: true}))"
+    page.evaluate(f"() => {{ for (let n = 0; n < 5; n++) {press_a} }}")  # before any answer can come
     page.wait_for_function("() => document.querySelector('.told').textContent.includes('1 of 12')")
     page.wait_for_timeout(500)
     assert len(decisions(taught)) == 1
