@@ -45,7 +45,7 @@ def _head(chosen: Chosen) -> str:
     lines = [f"# Questions in plain language → search bodies for the index {' '.join(chosen.index.split())}."]
     if chosen.teacher:
         lines.append("# Before it costs anything: thriftune teach recipe.yaml --dry-run")
-    lines += ["# Then: thriftune run recipe.yaml", f"name: {slug(chosen.name)}"]
+    lines += ["# Then: thriftune run recipe.yaml", f"name: {_quoted(slug(chosen.name))}"]
     return "\n".join(lines)
 
 
