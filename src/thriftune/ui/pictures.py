@@ -1,5 +1,6 @@
 """Pictures of runs as SVG that follows the page's colours: quality over time, with memory as the size of the dot."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -41,7 +42,7 @@ class _Scale:
 
     def radius(self, size: int) -> float:
         """The area is in proportion to the memory."""
-        return max(3.0, 13.0 * float(size / self._bytes) ** 0.5)
+        return max(3.0, 13.0 * math.sqrt(size / self._bytes))
 
 
 def _axes(scale: _Scale) -> list[str]:

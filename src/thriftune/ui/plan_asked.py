@@ -1,7 +1,7 @@
 """What the sliders say, as a recipe, and the plan of it: the same simulation as `thriftune plan` runs."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from thriftune.recipe import Recipe
 
@@ -86,5 +86,5 @@ def make(recipe: Recipe) -> "Plan":
     return make_plan(recipe, config, rows, device_for(recipe), candidates_for(recipe, rows, _no_task))
 
 
-def _no_task() -> None:
+def _no_task() -> NoReturn:
     raise AssertionError("rows made of lengths need no task")

@@ -47,9 +47,7 @@ class PlanView:
     def _student(self) -> None:
         names = sorted({self._recipe.student.model, *shipped()})
         chooser = ui.select(names, value=self._values["student"], label="Student", with_input=True)
-        chooser.props("outlined dense options-dense").on_value_change(
-            lambda e: e.value and self._set("student", e.value)
-        )
+        chooser.props("outlined dense options-dense").on_value_change(lambda e: self._set("student", e.value))
 
     def _slider(self, name: str, title: str, least: int, most: int, step: int) -> None:
         value = self._values[name]
@@ -63,7 +61,7 @@ class PlanView:
             slider.on("change", lambda: self._set(name, int(slider.value)))  # when it is let go
 
     def _set(self, name: str, value: Any) -> None:
-        if self._values[name] != value:
+        if value is not None and self._values[name] != value:  # a student that was only half typed is None
             self._values[name] = value
             self._again()
 
