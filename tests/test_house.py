@@ -17,7 +17,7 @@ FLOORS = [
     {"runs"},
     {"demo", "tables"},
     {"tasks"},
-    {"teach"},
+    {"starter", "teach"},
     {"dataset"},
     {"students"},
     {"train"},
@@ -26,6 +26,7 @@ FLOORS = [
     {"report", "ship"},
     {"road"},
     {"sweep"},
+    {"ui"},
     {"cli"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

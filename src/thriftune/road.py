@@ -144,7 +144,7 @@ def export(folder: Path, form: str, out: Path, rationales: bool = False) -> dict
     lessons_of(run)  # before an engine is started for nothing
     if form != "chat":
         return exported(run, form, out)
-    with closing(build(_recipe_of(run))) as task:
+    with closing(build(recipe_of(run))) as task:
         return export_chats(run, task, out, rationales)
 
 
@@ -158,7 +158,7 @@ def ship(folder: Path, form: Any, out: Path | None = None, allow: bool = False) 
         ExportError: the form cannot be made, or is not the trained model (unless `allow`).
     """
     run = Run(folder)
-    recipe = _recipe_of(run)
+    recipe = recipe_of(run)
     with run.alone(), closing(_Lazy(recipe)) as lazy:
         trained = _train_identity(run, recipe, lazy)
         if not run.is_done("train", trained):
@@ -175,7 +175,12 @@ def ship(folder: Path, form: Any, out: Path | None = None, allow: bool = False) 
                 _report(run, recipe, lazy)
 
 
-def _recipe_of(run: Run) -> Recipe:
+def recipe_of(run: Run) -> Recipe:
+    """Return the recipe that a run was made by.
+
+    Raises:
+        RunError: the folder holds none of this version.
+    """
     try:
         return Recipe.model_validate(run.manifest.get("recipe"))
     except ValidationError as error:

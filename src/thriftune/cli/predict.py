@@ -32,6 +32,9 @@ def predict(
         bool, typer.Option("--execute", help="Run the answer under the limits, show what it finds.")
     ] = False,
     most: Annotated[int, typer.Option("--most", min=0, help="Hits or rows to show.")] = 10,
+    wrong: Annotated[
+        bool, typer.Option("--wrong", help="Store the questions in RUN/wrong.jsonl for the next teaching.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Answer questions with a trained student.
@@ -42,12 +45,15 @@ def predict(
     Example: thriftune predict runs/films-demo "horror films since 2000" --execute
     """
     from thriftune.ship.predict import load
+    from thriftune.ship.wrong import note_wrong
 
     asked = iter([(text, collection) for text in questions]) if questions else _lines(collection)
     with load(run) as predictor:
         while some := [predictor.question(text, named) for text, named in islice(asked, _AT_ONCE)]:
             for answer in predictor.answer(some, explain=explain, execute=execute, most=most):
                 print(_line(answer) if as_json or not questions else shown(answer), flush=True)
+                if wrong:
+                    note_wrong(run, answer.collection, answer.question)
 
 
 def _line(answer: "Answer") -> str:

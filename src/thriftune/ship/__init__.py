@@ -1,6 +1,6 @@
 """From a trained model to its users: answers, and folders that others load, proved to be the model that was trained.
 
-predict     answers in this process
+predict     answers in this process; wrong keeps the questions that were answered wrong
 queue       answers for many who ask at once, in batches
 server      the same over HTTP
 

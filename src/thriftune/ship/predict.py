@@ -141,8 +141,8 @@ class Predictor:
         )
 
 
-def load(folder: str | Path) -> Predictor:
-    """Load the student of a run folder with its task.
+def load(folder: str | Path, task: Task | None = None) -> Predictor:
+    """Load the student of a run folder with its task, or with one that is there already.
 
     Raises:
         RunError: the folder holds no trained model.
@@ -158,4 +158,4 @@ def load(folder: str | Path) -> Predictor:
     except ValidationError as error:
         raise RunError(f"{run.path('manifest.json')} holds no recipe of this version") from error
     student = load_tuned(run.path("model"), recipe)
-    return Predictor(recipe, student, build(recipe))
+    return Predictor(recipe, student, task or build(recipe))

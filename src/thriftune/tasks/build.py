@@ -61,7 +61,7 @@ def _query_dsl(recipe: Recipe) -> Task:
         sandbox = resources.enter_context(embedded(settings.timeout_seconds))
         engine = sandbox
         if settings.url:
-            engine = Engine(settings.url, _credentials(settings), settings.timeout_seconds, settings.kind)
+            engine = Engine(settings.url, credentials(settings), settings.timeout_seconds, settings.kind)
         else:
             for name, collection in chosen.items():
                 sandbox.load(name, collection.mapping, collection.documents())
@@ -77,7 +77,12 @@ def _query_dsl(recipe: Recipe) -> Task:
         )
 
 
-def _credentials(settings: EngineSettings) -> tuple[str, str] | None:
+def credentials(settings: EngineSettings) -> tuple[str, str] | None:
+    """Return name and password from the environment; None where neither is there.
+
+    Raises:
+        EngineError: there is one without the other.
+    """
     user, password = os.environ.get(settings.username_env), os.environ.get(settings.password_env)
     if bool(user) != bool(password):
         raise EngineError(f"set both {settings.username_env} and {settings.password_env}, or neither")

@@ -12,7 +12,7 @@ from typing import Literal
 from thriftune.records import Lesson, Question
 from thriftune.runs import Run, append_record, read_records
 from thriftune.tasks.base import Task
-from thriftune.teach.reviews import REVIEWS, Review, id_of, standing
+from thriftune.teach.reviews import REVIEWS, Review, holding, id_of, standing
 from thriftune.teach.verify import verify
 
 _KEYS = "[a]ccept  [e]dit  [r]eject  [u]ndo  [q]uit > "
@@ -96,18 +96,20 @@ def _edited(task: Task, lesson: Lesson, terminal: Terminal) -> Lesson | None:
 
 
 def _undo(run: Run, lessons: list[Lesson], terminal: Terminal) -> None:
-    decided = standing(run, lessons)
-    if not decided:
-        terminal.show("There is nothing to undo.")
-        return
-    last = decided[-1]
-    append_record(run.path(REVIEWS), Review(question_id=last.question_id, seen=last.seen, action="undo"))
+    with holding(run):
+        decided = standing(run, lessons)
+        if not decided:
+            terminal.show("There is nothing to undo.")
+            return
+        last = decided[-1]
+        append_record(run.path(REVIEWS), Review(question_id=last.question_id, seen=last.seen, action="undo"))
     terminal.show(f"Undone: {last.action} of {last.question_id}.")
 
 
 def _note(run: Run, lesson: Lesson, action: Literal["accept", "edit", "reject"], edited: Lesson | None = None) -> None:
     review = Review(question_id=lesson.question.id, seen=id_of(lesson), action=action, lesson=edited)
-    append_record(run.path(REVIEWS), review)
+    with holding(run):
+        append_record(run.path(REVIEWS), review)
 
 
 def _text(lesson: Lesson) -> str:

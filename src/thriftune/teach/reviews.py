@@ -4,10 +4,14 @@ Decisions are appended to `reviews.jsonl`, an undo too. One belongs to the very 
 answers anew, it waits until that lesson comes again.
 """
 
+import fcntl
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
+from thriftune.errors import RunError
 from thriftune.records import Lesson, Record, dump
 from thriftune.runs import Run, content_id, read_records
 
@@ -28,23 +32,44 @@ def id_of(lesson: Lesson) -> str:
     return content_id(dump(lesson))
 
 
+@contextmanager
+def holding(run: Run) -> Iterator[None]:
+    """Hold the layer for one decision: terminals and browser tabs that decide at once write one after the other.
+
+    Raises:
+        RunError: the run folder may not be written.
+    """
+    path = run.path(".reviews.lock")
+    try:
+        file = open(path, "w")  # noqa: SIM115  (closed below: an error of the work is not one of the lock)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {os.strerror(error.errno or 0)}. Make the run folder writable") from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def standing(run: Run, lessons: Sequence[Lesson]) -> list[Review]:
     """Return the decisions on these lessons that were not undone, the latest last."""
-    known = {id_of(lesson) for lesson in lessons}
+    return list(decided(run, {id_of(lesson) for lesson in lessons}).values())
+
+
+def decided(run: Run, known: Container[str] | None = None) -> dict[str, Review]:
+    """Return the decisions that were not undone by their lessons' ids, the latest last; all, or of those known."""
     found: dict[str, Review] = {}
     for review in read_records(run.path(REVIEWS), Review) if run.path(REVIEWS).exists() else []:
         found.pop(review.seen, None)
-        if review.action != "undo" and review.seen in known:
+        if review.action != "undo" and (known is None or review.seen in known):
             found[review.seen] = review
-    return list(found.values())
+    return found
 
 
 def reviewed(run: Run, lessons: Sequence[Lesson]) -> list[Lesson]:
     """Return the lessons as people left them: without the rejected ones, edited ones in their new form."""
-    decided = {review.seen: review for review in standing(run, lessons)}
+    decisions = decided(run, {id_of(lesson) for lesson in lessons})
     kept = []
     for lesson in lessons:
-        review = decided.get(id_of(lesson))
+        review = decisions.get(id_of(lesson))
         if review is None or review.action != "reject":
             kept.append(review.lesson if review and review.lesson else lesson)
     return kept

@@ -39,17 +39,22 @@ def read(name: str, settings: recipe.Collection) -> Collection:
         return Collection(demo.MAPPING, demo.documents, notes, settings.now or demo.NOW, settings.demo, spoken)
     if not settings.mapping or not settings.documents:
         raise InputError(f"task.collections.{name} needs demo, or mapping and documents")
-    mapping = _mapping(settings.mapping)
+    mapping = read_mapping(settings.mapping)
     path = settings.documents
     if not path.is_file():
         raise InputError(f"task.collections.{name}.documents: there is no file {path}")
     source_id = file_id(settings.mapping, path)
     return Collection(
-        mapping, lambda: _documents(path), settings.notes, settings.now, source_id, spoken=settings.spoken
+        mapping, lambda: read_documents(path), settings.notes, settings.now, source_id, spoken=settings.spoken
     )
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return the mapping in a file of any of the forms that servers print.
+
+    Raises:
+        InputError: there is none.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -65,7 +70,12 @@ def _mapping(path: Path) -> dict[str, Any]:
     return value
 
 
-def _documents(path: Path) -> Iterator[dict[str, Any]]:
+def read_documents(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the documents in a file of JSON lines; those without an `_id` get their line's number.
+
+    Raises:
+        InputError: names file and line.
+    """
     for number, value in read_lines(path):
         if not isinstance(value, dict):
             raise InputError(f"{path}:{number}: a document is a JSON object")

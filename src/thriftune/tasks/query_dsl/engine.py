@@ -94,6 +94,21 @@ class Engine:
         """Delete `index` if it is there."""
         self._write("DELETE", f"/{_quoted(index)}?ignore_unavailable=true")
 
+    def mapping(self, index: str) -> dict[str, Any]:
+        """Return the mapping of an index: its `properties` and what stands beside them.
+
+        Raises:
+            EngineError: there is no such index, or the name stands for several with other mappings.
+        """
+        try:
+            reply = self._request("GET", f"/{_quoted(index)}/_mapping", None, self._timeout)
+        except _BadBatch as fault:
+            raise EngineError(f"{self.url} does not give the mapping of {index}: {fault.refusal.reason}") from fault
+        found = [each["mappings"] for each in reply.values()]
+        if not found or any(each != found[0] for each in found):
+            raise EngineError(f"{index} names {len(found)} indices with other mappings; name one of them")
+        return dict(found[0])
+
     def search(self, index: str, bodies: list[dict[str, Any]]) -> list[dict[str, Any] | Refusal]:
         """Run the bodies in one `_msearch`; one answer or refusal each, in order."""
         lines = "".join("{}\n" + json.dumps(self._patient(body)) + "\n" for body in bodies)

@@ -1,0 +1,121 @@
+"""Two students compared: paired differences, loss curves, and the questions where they differ."""
+
+from pathlib import Path
+from typing import Any
+
+from nicegui import ui
+
+from thriftune.errors import UserError
+from thriftune.evaluate.compare import METRICS, Both, Comparison, compare
+from thriftune.records import Prediction, Verdict
+from thriftune.report.curves import loss_curves
+from thriftune.runs import Run, read_lines
+from thriftune.ui.colours import coloured
+from thriftune.ui.results import table
+
+_EACH = 5  # questions shown at once
+Side = tuple[str, Path, str]  # shown name, folder, student
+
+
+def show_comparison(first: Side, second: Side) -> None:
+    """Draw the comparison of two students."""
+    try:
+        found = compare((Run(first[1]), first[2]), (Run(second[1]), second[2]))
+    except UserError as error:
+        ui.label(str(error)).classes("bad")
+        return
+    _differences(found, first[0], second[0])
+    _curves((first, second))
+    _differing(found, (first[0], second[0]))
+
+
+def _differences(found: Comparison, first: str, second: str) -> None:
+    rows = [[title, _mean(found, metric, 0), _mean(found, metric, 1), _points(found.differences[metric])]
+            for metric, title in METRICS.items()]  # fmt: skip
+    with ui.element("section").classes("numbers differences"):
+        table(["", first, second, "first less second"], rows)
+    told = f"{len(found.shared)} questions with the same gold answer; 95 % intervals of a paired bootstrap over them."
+    if found.left_out:
+        told += f" {found.left_out} questions that only one of them was asked are left out."
+    ui.label(f"{told} One training each: they say nothing of other seeds.").classes("note")
+
+
+def _mean(found: Comparison, metric: str, side: int) -> str:
+    values = [[getattr(verdict, metric) for verdict in both.verdicts] for both in found.shared]
+    judged = [float(pair[side]) for pair in values if None not in pair]
+    return f"{100 * sum(judged) / len(judged):.1f} %" if judged else "–"
+
+
+def _points(cell: dict[str, float | int] | None) -> str:
+    if cell is None:
+        return "–"
+    return f"{100 * cell['value']:+.1f} [{100 * cell['low']:+.1f}, {100 * cell['high']:+.1f}] points"
+
+
+def _curves(sides: tuple[Side, Side]) -> None:
+    pictures = [(folder.name, loss_curves(_metrics(folder))) for folder in dict.fromkeys(side[1] for side in sides)]
+    shown = [(name, picture) for name, picture in pictures if picture]
+    if not shown:
+        return
+    with ui.element("div").classes("pair"):
+        for name, picture in shown:
+            with ui.element("figure"):
+                with ui.element("figcaption"):
+                    ui.label(f"Loss per token of {name}")
+                ui.html(picture, sanitize=False).classes("picture")
+    ui.html(
+        '<span class="key-a">■ label</span> &nbsp; <span class="key-b">■ rationale</span> &nbsp; '
+        "lines: training, smoothed; dots: validation",
+        sanitize=False,
+    ).classes("note")
+
+
+def _metrics(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "metrics.jsonl"
+    return [value for _, value in read_lines(path)] if path.exists() else []
+
+
+def _differing(found: Comparison, names: tuple[str, str]) -> None:
+    differing = [both for both in found.shared if both.differ]
+    with ui.element("h3"):
+        ui.label(f"Where they differ: {len(differing)} of {len(found.shared)} questions")
+    place = ui.element("div").classes("differing")
+
+    def more() -> None:
+        start = len(place.default_slot.children)
+        with place:
+            for both in differing[start : start + _EACH]:
+                _both(both, names)
+        button.set_visibility(start + _EACH < len(differing))
+
+    button = ui.button("Show more", on_click=more).props("outline no-caps").classes("more")
+    more()
+
+
+def _both(both: Both, names: tuple[str, str]) -> None:
+    question = both.predictions[0].question
+    with ui.element("article").classes("card"):
+        with ui.element("div").classes("meta"):
+            ui.label(f"{question.collection} · {question.id}")
+        ui.label(question.text).classes("question")
+        with ui.element("div").classes("pair"):
+            for name, prediction, verdict in zip(names, both.predictions, both.verdicts, strict=True):
+                _side(name, prediction, verdict)
+        with ui.element("details"):
+            with ui.element("summary"):
+                ui.label("Gold answer")
+            ui.html(coloured(both.predictions[0].gold), sanitize=False).classes("query")
+            ui.label(f"returned {both.verdicts[0].gold_result}").classes("note")
+
+
+def _side(name: str, prediction: Prediction, verdict: Verdict) -> None:
+    with ui.element("div").classes("side"):
+        with ui.element("h2"):
+            ui.label(f"{name}: {'right' if verdict.execution_match else 'wrong'}").classes(
+                "good" if verdict.execution_match else "bad"
+            )
+        ui.html(coloured(prediction.text), sanitize=False).classes("query")
+        if verdict.result:
+            ui.label(f"returned {verdict.result}").classes("note")
+        if verdict.fault:
+            ui.label(f"{verdict.fault}: {verdict.detail}").classes("note")

@@ -1,0 +1,58 @@
+"""The page *Runs*: what each run is and gave, the Pareto picture, and two students compared."""
+
+from pathlib import Path
+
+from nicegui import ui
+
+from thriftune.ui.compare_view import show_comparison
+from thriftune.ui.frame import address, frame
+from thriftune.ui.overview import HEAD, overview, students
+from thriftune.ui.pictures import pareto_picture
+from thriftune.ui.results import table
+from thriftune.ui.workspace import Workspace
+
+_BETWEEN = " / "
+
+
+def runs_page(workspace: Workspace, name: str, first: str, second: str) -> None:
+    """Draw the page. `first` and `second` are `RUN / tuned` or `RUN / base`."""
+    with frame(workspace, "/runs", name, choose=False) as bench:
+        folders = workspace.folders()
+        known = [overview(name, folder) for name, folder in folders.items()]
+        with ui.element("section").classes("numbers"):
+            table(HEAD, [run.cells() for run in known])
+        if picture := pareto_picture(known):
+            _titled("Quality, time and memory")
+            ui.html(picture, sanitize=False).classes("picture")
+            ui.label(
+                "Whiskers: 95 % intervals. Larger dots took more memory. Filled: no other run is better in all three."
+            ).classes("note")
+        _comparison(folders, bench.name, first, second)
+
+
+def _comparison(folders: dict[str, Path], name: str, first: str, second: str) -> None:
+    sides = {f"{run}{_BETWEEN}{who}": (folder, who) for run, folder in folders.items() for who in students(folder)}
+    _titled("Two students on the same questions")
+    if len(sides) < 2:
+        ui.label("Two judged students are needed; `thriftune run` judges the tuned and the base one.").classes("note")
+        return
+    chosen = [first, second]
+    for place, default in enumerate(sides):
+        if place < 2 and chosen[place] not in sides:
+            chosen[place] = default
+    with ui.element("div").classes("bar"):
+        for place, title in enumerate(("First", "Second")):
+            chooser = ui.select(list(sides), value=chosen[place], label=title).classes(title.lower())
+            chooser.props("outlined dense options-dense")
+            chooser.on_value_change(lambda e, place=place: _again(name, chosen, place, e.value))
+    show_comparison((chosen[0], *sides[chosen[0]]), (chosen[1], *sides[chosen[1]]))
+
+
+def _again(name: str, chosen: list[str], place: int, value: str) -> None:
+    chosen[place] = value
+    ui.navigate.to(address("/runs", run=name, first=chosen[0], second=chosen[1]))
+
+
+def _titled(text: str) -> None:
+    with ui.element("h3"):
+        ui.label(text)
