@@ -2,7 +2,8 @@
 
     python benchmarks/publish.py runs/search-full search-full "thriftune run recipes/search-full.yaml"
 
-Weights are not copied. The README's table is generated from the records of benchmarks/results/search-full.
+Weights are not copied. The README's table is generated from the records of benchmarks/results/search-full, the table of
+parity in docs/export.md from those of benchmarks/results/films-lora.
 """
 
 import json
@@ -13,13 +14,22 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from thriftune.report import parity
 from thriftune.report.facts import METRICS, collect, rate
 from thriftune.report.stage import pipes
 from thriftune.runs import Run, write_json, write_text
 
 ROOT = Path(__file__).parent.parent
-FILES = ["manifest.json", "scores.json", "report.html", "report.md", "metrics.jsonl", "dataset/README.md"]
-FILES += [f"{kind}{who}.jsonl" for kind in ("predictions", "verdicts") for who in ("", "-base")]
+FILES = [
+    "manifest.json",
+    "scores.json",
+    "parity.json",
+    "report.html",
+    "report.md",
+    "metrics.jsonl",
+    "dataset/README.md",
+]
+FILES += ["parity.json", *(f"{kind}{who}.jsonl" for kind in ("predictions", "verdicts") for who in ("", "-base"))]
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "osmem-server", "opensearch-py")
 
 
@@ -31,12 +41,30 @@ def main(run: Path, name: str, command: str) -> None:
             shutil.copyfile(run / file, target / file)
     write_json(target / "machine.json", {"command": command, **machine()})
     if name == "search-full":
-        readme = ROOT / "README.md"
-        block = f"<!-- results -->\n{results_table(target)}\n<!-- /results -->"
-        text = re.sub(
-            r"<!-- results -->.*<!-- /results -->", lambda _: block, readme.read_text(encoding="utf-8"), flags=re.S
-        )
-        write_text(readme, text)
+        fill(ROOT / "README.md", "results", results_table(target))
+    if name == "films-lora":
+        fill(ROOT / "docs" / "export.md", "parity", parity_table(target))
+
+
+def fill(page: Path, mark: str, block: str) -> None:
+    """Put a block between the marks of a page."""
+    text = page.read_text(encoding="utf-8")
+    text = re.sub(
+        rf"<!-- {mark} -->.*<!-- /{mark} -->", lambda _: f"<!-- {mark} -->\n{block}\n<!-- /{mark} -->", text, flags=re.S
+    )
+    write_text(page, text)
+
+
+def parity_table(folder: Path) -> str:
+    """Return the table of a run's exports, and what was asked."""
+    run = Run(folder)
+    forms = parity.read(run.path("parity.json"), run.manifest["stages"]["train"]["id"])
+    about, train = json.loads((folder / "machine.json").read_text()), run.manifest["stages"]["train"]["figures"]
+    note = (
+        f"`{about['command']}`: a LoRA student of SmolLM2-135M after {train['steps']} steps, then `thriftune export` to each form (the last two "
+        f"with `--allow`); {about['cores']} CPU cores."
+    )
+    return f"{pipes(parity.rows(forms))}\n\n{note}"
 
 
 def machine() -> dict[str, object]:
