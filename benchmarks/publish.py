@@ -61,8 +61,8 @@ def parity_table(folder: Path) -> str:
     forms = parity.read(run.path("parity.json"), run.manifest["stages"]["train"]["id"])
     about, train = json.loads((folder / "machine.json").read_text()), run.manifest["stages"]["train"]["figures"]
     note = (
-        f"`{about['command']}`: a LoRA student of SmolLM2-135M after {train['steps']} steps, then `thriftune export` to each form (the last two "
-        f"with `--allow`); {about['cores']} CPU cores."
+        f"`{about['command']}`: a LoRA student of SmolLM2-135M after {train['steps']} steps, then `thriftune export` "
+        f"to each form (the last two with `--allow`); {about['cores']} CPU cores."
     )
     return f"{pipes(parity.rows(forms))}\n\n{note}"
 
