@@ -29,7 +29,7 @@ FILES = [
     "metrics.jsonl",
     "dataset/README.md",
 ]
-FILES += ["parity.json", *(f"{kind}{who}.jsonl" for kind in ("predictions", "verdicts") for who in ("", "-base"))]
+FILES += [f"{kind}{who}.jsonl" for kind in ("predictions", "verdicts") for who in ("", "-base")]
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "osmem-server", "opensearch-py")
 
 
