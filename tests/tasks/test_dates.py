@@ -38,6 +38,12 @@ def test_a_field_with_a_format_of_its_own_gets_the_default_one_added():
     assert found["range"]["added"]["format"] == "yyyy||strict_date_optional_time"
 
 
+@pytest.mark.parametrize("clause", [{"terms": {"added": ["now-6M"]}}, {"term": {"added": {"value": "now-6M"}}}])
+def test_other_clauses_have_the_fixed_date_in_the_fields_own_format(clause):
+    found = json.dumps(freeze(clause, "2014-01-01T00:00:00Z", {"added": "yyyy-MM-dd HH:mm:ss"}))
+    assert found == json.dumps(clause).replace("now-6M", "2014-01-01 00:00:00||-6M")
+
+
 @pytest.mark.parametrize("query", [{"match": {"title": "now"}}, {"term": {"title": {"value": "now"}}}])
 def test_a_word_is_not_a_date(query):
     assert freeze(query, NOW) == query

@@ -75,6 +75,7 @@ WRONG = {
     "fuzziness of a phrase": '{"query":{"multi_match":{"query":"a","fields":["title"],"type":"phrase","fuzziness":1}}}',
     "a space": '{"query": {"match_all":{}}}',
     "a needless zero": '{"query":{"term":{"rating":1.50}}}',
+    "a document without an id": '{"query":{"ids":{"values":["7",""]}}}',
     "half of a body": '{"query":{"match_all":{}}',
     "nothing": "",
     "words": "I cannot answer that.",

@@ -9,6 +9,7 @@ _STEP = r"(?:[-+]\d*[yMwdhHms]|/[yMwdhHms])"
 _NOW = re.compile(rf"now({_STEP}*)")
 _ANCHORED = re.compile(rf"(.+?)(?:\|\|({_STEP}*))?")
 _FORMAT = "strict_date_optional_time"
+_SPELT = {"yyyy-MM-dd": "%Y-%m-%d", "yyyy-MM-dd HH:mm:ss": "%Y-%m-%d %H:%M:%S", "yyyyMMdd": "%Y%m%d", "yyyy": "%Y"}
 _LENGTHS = {
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),
@@ -31,19 +32,21 @@ def freeze(value: Any, now: str | None, formats: dict[str, str] | None = None, k
     The word alone is a date only as a bound of a range; in a text it is a word.
 
     Args:
-        formats: date formats of the fields that have their own; the fixed date is not written in them, so the
-            default format is added where it stands.
+        formats: date formats of the fields that have their own. A range takes a format, so the default one is added
+            to it; any other clause wants the fixed date in the field's own, if that is known here.
         key: what the value stands under.
     """
     if now is None:
         return value
     if isinstance(value, str):
-        return _fixed(value, now, alone=key in _BOUNDS)
+        spelt = _SPELT.get((formats or {}).get(key, ""))
+        moment_of_now = datetime.fromisoformat(now).strftime(spelt) if spelt else now
+        return _fixed(value, moment_of_now, alone=key in _BOUNDS)
     if isinstance(value, list):
         return [freeze(item, now, formats, key) for item in value]
     if not isinstance(value, dict):
         return value
-    frozen = {inner: freeze(item, now, formats, inner) for inner, item in value.items()}
+    frozen = {inner: freeze(item, now, formats, key if inner == "value" else inner) for inner, item in value.items()}
     if frozen != value and value.keys() & {*_BOUNDS, "ranges"}:
         own = value.get("format") or (formats or {}).get(str(value.get("field", key)))
         if isinstance(own, str):

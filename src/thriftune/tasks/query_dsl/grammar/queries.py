@@ -14,7 +14,7 @@ POINT = lark('`{"lat":` LAT `,"lon":` LON `}`')
 
 def rules(scopes: list[Scope]) -> Iterator[str]:
     """Yield the rules of queries in all scopes."""
-    yield "strings: " + listed("STR", _VALUES)
+    yield "names: " + listed("ID", _VALUES)
     yield lark('minimum: `"minimum_should_match":` AT_LEAST')
     yield lark('operator: `"operator":` AND_OR')
     yield lark('fuzziness: `"fuzziness":` FUZZINESS')
@@ -64,7 +64,7 @@ def _leaves(scope: Scope) -> Iterator[str]:
     if named := scope.exists():
         alternatives.append(lark('`{"exists":{"field":` $named `}}`', named=named))
     if not scope.path:
-        alternatives.append(lark('`{"ids":{"values":` strings `}}`'))
+        alternatives.append(lark('`{"ids":{"values":` names `}}`'))
     yield rule(f"leaf_{scope.tag}", alternatives)
     yield from _bounds(scope)
     if scope.named("text"):
