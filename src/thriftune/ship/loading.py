@@ -43,7 +43,7 @@ def _transformers(about: About) -> str:
         f'tokenizer = AutoTokenizer.from_pretrained(".")\n{load}\n'
         'ids = [i for part in parts for i in tokenizer(part, add_special_tokens=False)["input_ids"]]\n'
         "answer = model.generate(\n"
-        '    torch.tensor([ids]), max_new_tokens=prompt["max_new_tokens"], do_sample=False, '
+        '    input_ids=torch.tensor([ids]), max_new_tokens=prompt["max_new_tokens"], do_sample=False, '
         "eos_token_id=tokenizer.eos_token_id\n)\n"
         f"print(tokenizer.decode(answer[0, {start}:], skip_special_tokens=True).strip())"
     )
