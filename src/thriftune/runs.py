@@ -70,6 +70,22 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
     write_text(path, "".join(json.dumps(dump(record), ensure_ascii=False) + "\n" for record in records))
 
 
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Hold a file for one short write, after whoever holds it now, by a lock beside it.
+
+    Raises:
+        RunError: it may not be written.
+    """
+    try:
+        file = open(path.with_name(f".{path.stem}.lock"), "w")  # noqa: SIM115  (closed below: see alone)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {os.strerror(error.errno or 0)}. Make the run folder writable") from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def append_record(path: Path, record: Record | dict[str, Any]) -> None:
     """Append one record and flush it. What a kill left of the line before is cut off first."""
     data = record if isinstance(record, dict) else dump(record)

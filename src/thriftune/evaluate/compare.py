@@ -1,10 +1,10 @@
 """Two sets of answers to the same questions, compared question by question."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from thriftune.errors import InputError
+from thriftune.evaluate.scores import interval, unseen
 from thriftune.records import Prediction, Verdict
 from thriftune.runs import Run, read_records
 
@@ -15,7 +15,6 @@ METRICS = {
     "valid": "valid answers",
     "result_f1": "result F1",
 }
-_Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -70,15 +69,11 @@ def paired(first: Sequence[float], second: Sequence[float], resamples: int, seed
     leaves for those that did not turn up. Values are between 0 and 1.
     """
     each = [a - b for a, b in zip(first, second, strict=True)]
-    n, value = len(each), sum(each) / len(each)
-    if min(each) == max(each):
-        unseen = _Z**2 / (n + _Z**2)
-        low, high = max(-1.0, value - unseen), min(1.0, value + unseen)
-    else:
-        chance = random.Random(seed)
-        means = sorted(sum(chance.choices(each, k=n)) / n for _ in range(resamples))
-        low, high = means[int(0.025 * resamples)], means[min(resamples - 1, int(0.975 * resamples))]
-    return {"value": round(value, 6), "low": round(min(low, value), 6), "high": round(max(high, value), 6), "n": n}
+    cell = interval(each, resamples, seed)
+    if min(each) < max(each):
+        return cell
+    value, margin = each[0], unseen(len(each))
+    return {**cell, "low": round(max(-1.0, value - margin), 6), "high": round(min(1.0, value + margin), 6)}
 
 
 def _answers(run: Run, who: str) -> dict[str, tuple[Prediction, Verdict]]:

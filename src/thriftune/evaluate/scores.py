@@ -26,6 +26,11 @@ def interval(values: Sequence[float], resamples: int, seed: int = 42) -> dict[st
     return {"value": round(mean, 6), "low": round(low, 6), "high": round(high, 6), "n": n}
 
 
+def unseen(n: int) -> float:
+    """Return Wilson's upper bound on the rate of what did not turn up in n questions."""
+    return _Z**2 / (n + _Z**2)
+
+
 def ratio_interval(pairs: Sequence[tuple[float, int]], resamples: int, seed: int = 42) -> dict[str, float | int]:
     """Return `{value, low, high, n}` of `Σ sums / Σ counts`, with a 95 % percentile bootstrap over the pairs."""
 

@@ -4,12 +4,9 @@
 "questions"}`. A question is in it once.
 """
 
-import fcntl
-import os
 from pathlib import Path
 
-from thriftune.errors import RunError
-from thriftune.runs import append_record, content_id, read_lines
+from thriftune.runs import append_record, content_id, in_turn, read_lines
 
 WRONG = "wrong.jsonl"
 
@@ -22,12 +19,7 @@ def note_wrong(folder: Path, collection: str, question: str) -> bool:
         InputError: the file is damaged.
     """
     path, identity = folder / WRONG, f"wrong-{content_id(collection, question)}"
-    try:
-        lock = open(folder / ".wrong.lock", "w")  # noqa: SIM115  (closed below)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {os.strerror(error.errno or 0)}. Make the run folder writable") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with in_turn(path):
         if path.exists() and any(value.get("id") == identity for _, value in read_lines(path)):
             return False
         append_record(path, {"id": identity, "collection": collection, "questions": [question]})

@@ -12,10 +12,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from thriftune.evaluate.scores import unseen
+
 _T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}  # 97.5 %, by freedom
-
-
-_Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ def matches(first: Sequence[str], second: Sequence[str], resamples: int = 4000, 
     seeds, questions = table.shape
     value = float(table.mean())
     if table.min() == table.max():
-        unseen = _Z**2 / (questions + _Z**2)
-        return Difference(value, max(-1.0, value - unseen), min(1.0, value + unseen), seeds, questions)
+        margin = unseen(questions)
+        return Difference(value, max(-1.0, value - margin), min(1.0, value + margin), seeds, questions)
     chance = numpy.random.default_rng(seed)
     by_seed = chance.multinomial(seeds, [1 / seeds] * seeds, size=resamples)
     by_question = chance.multinomial(questions, [1 / questions] * questions, size=resamples)

@@ -4,16 +4,13 @@ Decisions are appended to `reviews.jsonl`, an undo too. One belongs to the very 
 answers anew, it waits until that lesson comes again.
 """
 
-import fcntl
-import os
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from thriftune.errors import RunError
 from thriftune.records import Lesson, Record, dump
-from thriftune.runs import Run, content_id, read_records
+from thriftune.runs import Run, content_id, in_turn, read_records
 
 REVIEWS = "reviews.jsonl"
 
@@ -39,13 +36,7 @@ def holding(run: Run) -> Iterator[None]:
     Raises:
         RunError: the run folder may not be written.
     """
-    path = run.path(".reviews.lock")
-    try:
-        file = open(path, "w")  # noqa: SIM115  (closed below: an error of the work is not one of the lock)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {os.strerror(error.errno or 0)}. Make the run folder writable") from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with in_turn(run.path(REVIEWS)):
         yield
 
 

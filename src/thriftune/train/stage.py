@@ -91,14 +91,16 @@ def _train(
 
 def first(lessons: list[Lesson], count: int | None) -> list[Lesson]:
     """Return whole meanings, in a fixed shuffle, until there are `count` lessons: smaller parts lie in larger ones."""
+    if count is None:
+        return lessons
     meanings = sorted({lesson.question.meaning for lesson in lessons})
     random.Random(42).shuffle(meanings)
     kept: list[Lesson] = []
     for meaning in meanings:
-        if count is not None and len(kept) >= count:
+        if len(kept) >= count:
             break
         kept += [lesson for lesson in lessons if lesson.question.meaning == meaning]
-    return lessons if count is None else kept
+    return kept
 
 
 def processed(rows: list[Row], settings: Train, steps: int) -> int:
