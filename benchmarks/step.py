@@ -2,16 +2,19 @@
 
     python benchmarks/step.py                                  everything that is not in the results yet (hours)
     python benchmarks/step.py --profiles 220x4 --modalities full
+    python benchmarks/step.py --profiles 900x1 900x4 --modalities full --methods dss
 
 A profile is PREFIXxBATCH: rows of 30 question, 80 label and 120 rationale tokens (random ones) behind a shared prefix;
 `lessons` are rows of the films' lessons in their true lengths, batch 8. Methods take turns step by step in one process,
-after two rounds that are not counted; a figure is the median of the rounds. Peak memory and operations are those of one
-step in a process of its own: resident bytes above what the process held before it loaded the student.
+after rounds that are not counted; a figure is the median of the rounds. Peak memory and operations are those of one
+step in a process of its own, behind a step of one row, so that the optimizer's state is there: resident bytes above
+what the process held before it loaded the student.
 
 Writes `results/step.json` after each profile and prints the table. See `methods.py` for what the methods do.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -49,33 +52,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profiles", nargs="+", default=PROFILES)
     parser.add_argument("--modalities", nargs="+", default=MODALITIES, choices=MODALITIES)
+    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--warmup", type=int, default=2, help="rounds before, not counted")
     parser.add_argument("--one", nargs=3, metavar=("PROFILE", "MODALITY", "METHOD"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
         print(json.dumps(one_step(*chosen.one)))
         return
     found = json.loads(RESULT.read_text()) if RESULT.exists() else {"rows": [], "ratios": {}}
-    done = {(row["profile"], row["modality"]) for row in found["rows"]}
-    for profile, modality in ((p, m) for m in chosen.modalities for p in chosen.profiles if (p, m) not in done):
-        rows = measured(profile, modality, chosen.rounds)
-        found["rows"] += rows
+    for modality, profile in itertools.product(chosen.modalities, chosen.profiles):
+        there = [row for row in found["rows"] if (row["profile"], row["modality"]) == (profile, modality)]
+        if {row["method"] for row in there} >= set(chosen.methods):
+            continue
+        rows = measured(profile, modality, chosen)
+        found["rows"] = [row for row in found["rows"] if row not in there] + rows
         found["ratios"].setdefault(profile, {})[modality] = ratios(rows)
         found["machine"] = machine()
         RESULT.write_text(json.dumps(found, indent=1) + "\n")
     print(table(found))
 
 
-def measured(profile: str, modality: str, rounds: int) -> list[dict[str, Any]]:
+def measured(profile: str, modality: str, chosen: argparse.Namespace) -> list[dict[str, Any]]:
     """Time all methods in turns; then one step of each alone for memory and operations."""
     rows, settings = rows_of(profile), settings_of(modality)
-    students = {method: load_for_training(STUDENT, "causal", settings) for method in METHODS}
-    precision = students["dss"].precision
+    students = {method: load_for_training(STUDENT, "causal", settings) for method in chosen.methods}
+    precision = next(iter(students.values())).precision
     made = {method: steps(method, student, settings, micro_rows(rows)) for method, student in students.items()}
-    seconds: dict[str, list[float]] = {method: [] for method in METHODS}
+    seconds: dict[str, list[float]] = {method: [] for method in chosen.methods}
     losses: dict[str, float] = {}
     load_before = os.getloadavg()[0]
-    for number in range(rounds + 2):
+    for number in range(chosen.warmup + chosen.rounds):
         for method, step in made.items():
             started = time.monotonic()
             losses[method] = step(rows)
@@ -83,15 +90,19 @@ def measured(profile: str, modality: str, rounds: int) -> list[dict[str, Any]]:
         print(profile, modality, number, {m: round(s[-1], 2) for m, s in seconds.items()}, file=sys.stderr, flush=True)
     del students, made
     found = []
-    for method in METHODS:
-        counted = seconds[method][2:]
+    for method in chosen.methods:
+        counted = seconds[method][chosen.warmup :]
         rate = [len(rows) / s for s in counted]
         row = {"profile": profile, "modality": modality, "precision": precision, "method": method}
         row |= {
             "examples_per_second": round(statistics.median(rate), 4),
             "spread": [round(min(rate), 4), round(max(rate), 4)],
         }
-        row |= {"steps": rounds + 2, "loss": round(losses[method], 5), "load_before": round(load_before, 2)}
+        row |= {
+            "steps": chosen.warmup + chosen.rounds,
+            "loss": round(losses[method], 5),
+            "load_before": round(load_before, 2),
+        }
         found.append(row | alone(profile, modality, method) | {"seconds": [round(s, 3) for s in counted]})
     return found
 
@@ -114,11 +125,10 @@ def one_step(profile: str, modality: str, method: str) -> dict[str, Any]:
     before = resident("VmRSS")
     student = load_for_training(STUDENT, "causal", settings)
     step = steps(method, student, settings, micro_rows(rows))
-    step(rows)
-    peak = resident("VmHWM") - before
+    step(rows[:1])
     with FlopCounterMode(display=False) as counter:
         step(rows)
-    return {"peak_bytes": peak, "flops": counter.get_total_flops()}
+    return {"peak_bytes": resident("VmHWM") - before, "flops": counter.get_total_flops()}
 
 
 def rows_of(profile: str) -> list[Row]:
@@ -167,12 +177,13 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return each ratio of medians, with the least and the most of any round, and what the operations alone give."""
     by = {row["method"]: row for row in rows}
     found: dict[str, Any] = {}
-    for name, (ours, other) in _RATIOS.items():
+    for name, (ours, other) in ((name, pair) for name, pair in _RATIOS.items() if set(pair) <= set(by)):
         each = [b / a for a, b in zip(by[ours]["seconds"], by[other]["seconds"], strict=True)]
         found[name] = round(by[ours]["examples_per_second"] / by[other]["examples_per_second"], 3)
         found[f"{name}_spread"] = [round(min(each), 3), round(max(each), 3)]
         found[f"{name}_by_operations"] = round(by[other]["flops"] / by[ours]["flops"], 3)
-    found["peak_dss_vs_reference"] = round(by["dss"]["peak_bytes"] / by["reference"]["peak_bytes"], 3)
+    if {"dss", "reference"} <= set(by):
+        found["peak_dss_vs_reference"] = round(by["dss"]["peak_bytes"] / by["reference"]["peak_bytes"], 3)
     return found
 
 
@@ -213,13 +224,12 @@ def table(found: dict[str, Any]) -> str:
     lines += ["", "| profile | modality | ratio | measured | rounds | by operations |", "|---|---|---|---|---|---|"]
     for profile, by_modality in found["ratios"].items():
         for modality, values in by_modality.items():
-            for name in _RATIOS:
+            for name in (name for name in _RATIOS if name in values):
                 low, high = values[f"{name}_spread"]
                 cells = [profile, modality, name, f"{values[name]:.2f}", f"{low:.2f} – {high:.2f}"]
                 lines.append("| " + " | ".join([*cells, f"{values[f'{name}_by_operations']:.2f}"]) + " |")
-            lines.append(
-                f"| {profile} | {modality} | peak, dss / reference | {values['peak_dss_vs_reference']:.2f} | | |"
-            )
+            if peak := values.get("peak_dss_vs_reference"):
+                lines.append(f"| {profile} | {modality} | peak, dss / reference | {peak:.2f} | | |")
     return "\n".join(lines)
 
 
