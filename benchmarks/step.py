@@ -3,6 +3,7 @@
     python benchmarks/step.py                                  everything that is not in the results yet (hours)
     python benchmarks/step.py --profiles 220x4 --modalities full
     python benchmarks/step.py --profiles 900x1 900x4 --modalities full --methods dss
+    python benchmarks/step.py --table                          write the tables of docs/step.md from the results
 
 A profile is PREFIXxBATCH: rows of 30 question, 80 label and 120 rationale tokens (random ones) behind a shared prefix;
 `lessons` are rows of the films' lessons in their true lengths, batch 8. Methods take turns step by step in one process,
@@ -10,7 +11,7 @@ after rounds that are not counted; a figure is the median of the rounds. Peak me
 step in a process of its own, behind a step of one row, so that the optimizer's state is there: resident bytes above
 what the process held before it loaded the student.
 
-Writes `results/step.json` after each profile and prints the table. See `methods.py` for what the methods do.
+Writes `results/step.json` after each profile and prints the tables. See `methods.py` for what the methods do.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import json
 import os
 import platform
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -37,6 +39,7 @@ from thriftune.train.batches import Row
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "step.json"
+PAGE = HERE.parent / "docs" / "step.md"
 STUDENT = "smollm2-135m-instruct"
 PROFILES = ("220x4", "220x8", "900x4", "900x8", "1400x4", "1400x8", "lessons")
 MODALITIES = ("full", "lora", "qlora")
@@ -55,12 +58,18 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--warmup", type=int, default=2, help="rounds before, not counted")
+    parser.add_argument("--table", action="store_true")
     parser.add_argument("--one", nargs=3, metavar=("PROFILE", "MODALITY", "METHOD"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
         print(json.dumps(one_step(*chosen.one)))
         return
     found = json.loads(RESULT.read_text()) if RESULT.exists() else {"rows": [], "ratios": {}}
+    if chosen.table:
+        between = f"<!-- step -->\n{table(found)}\n<!-- /step -->"
+        text = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(re.sub("<!-- step -->.*<!-- /step -->", lambda _: between, text, flags=re.S), encoding="utf-8")
+        return
     for modality, profile in itertools.product(chosen.modalities, chosen.profiles):
         there = [row for row in found["rows"] if (row["profile"], row["modality"]) == (profile, modality)]
         if {row["method"] for row in there} >= set(chosen.methods):
@@ -216,9 +225,13 @@ def resident(field: str) -> int:
 
 def table(found: dict[str, Any]) -> str:
     """Return the results as Markdown."""
-    lines = ["| profile | modality | method | examples/s | peak GB | TFLOP | loss |", "|---|---|---|---|---|---|---|"]
+    machine = ", ".join(f"{key} {value}" for key, value in found["machine"].items())
+    lines = [f"{machine}. Share: operations a second over the measured ceiling of matrix products.", ""]
+    lines += ["| profile | modality | method | examples/s | share | peak GB | TFLOP | loss |", "|" + "---|" * 8]
     for row in found["rows"]:
-        cells = [row["profile"], row["modality"], row["method"], f"{row['examples_per_second']:.3f}"]
+        second = statistics.median(row["seconds"])
+        share = row["flops"] / second / 1e9 / found["machine"][f"gflops_{row['precision']}"]
+        cells = [row["profile"], row["modality"], row["method"], f"{row['examples_per_second']:.3f}", f"{share:.0%}"]
         cells += [f"{row['peak_bytes'] / 1e9:.2f}", f"{row['flops'] / 1e12:.2f}", f"{row['loss']:.3f}"]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", "| profile | modality | ratio | measured | rounds | by operations |", "|---|---|---|---|---|---|"]
