@@ -1,6 +1,7 @@
 """Do the shared step and the reference form train alike? The losses of both over the same lessons, step by step.
 
     python benchmarks/curves.py                  200 steps of 2 lessons with each, then the figure
+    python benchmarks/curves.py --layers 6       the same with a student cut to its first layers: a quarter of the time
     python benchmarks/curves.py --picture        only draw what is there
 
 Both start from the same weights and see the same lessons of the films in the same order. Adds a line a step to
@@ -31,11 +32,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--layers", type=int, default=30, help="of the student's 30 layers, the first ones")
     parser.add_argument("--picture", action="store_true")
     chosen = parser.parse_args()
     if not chosen.picture:
         for form in [form for form, losses in read().items() if len(losses) < chosen.steps]:
-            train(form, chosen.steps, chosen.batch)
+            train(form, chosen.steps, chosen.batch, chosen.layers)
     losses = read()
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(picture(losses), encoding="utf-8")
@@ -43,17 +45,20 @@ def main() -> None:
     print(f"largest relative difference of the losses over {len(apart)} steps: {max(apart):.2e}")
 
 
-def train(form: str, count: int, batch: int) -> None:
+def train(form: str, count: int, batch: int, layers: int) -> None:
     """Take the steps of one form from the published weights and write each loss down."""
     settings = Train(precision="fp32", learning_rate=1e-4)
-    step = steps(form, load_for_training(STUDENT, "causal", settings), settings, batch)
+    student = load_for_training(STUDENT, "causal", settings)
+    student.model.model.layers = student.model.model.layers[:layers]
+    student.model.config.num_hidden_layers = layers
+    step = steps(form, student, settings, batch)
     rows = lessons(count * batch)
     kept = [line for line in _lines() if json.loads(line)["form"] != form]
     RESULT.write_text("".join(kept), encoding="utf-8")
     for number in range(count):
         loss = step(rows[number * batch : (number + 1) * batch])
         with RESULT.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"form": form, "step": number + 1, "loss": loss}) + "\n")
+            file.write(json.dumps({"form": form, "layers": layers, "step": number + 1, "loss": loss}) + "\n")
         print(form, number + 1, round(loss, 4), flush=True)
 
 

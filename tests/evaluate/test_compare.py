@@ -1,9 +1,12 @@
 """Two students compared on the questions they share, against a plain count."""
 
+import json
 import random
 
 import pytest
+from typer.testing import CliRunner
 
+from thriftune.cli import app
 from thriftune.errors import InputError
 from thriftune.evaluate.compare import compare, paired
 from thriftune.records import Prediction, Question, Verdict
@@ -67,3 +70,17 @@ def test_pairing_narrows_the_interval_and_equal_answers_claim_no_certainty():
     assert cell["high"] - cell["low"] < 0.1
     same = paired(first, first, 2000)
     assert (same["value"], same["n"]) == (0.0, 100) and same["low"] == -same["high"] < -0.03
+
+
+def test_the_command_prints_each_difference_with_its_interval(tmp_path):
+    answered(tmp_path / "one", {"a": True, "b": True})
+    answered(tmp_path / "two", {"a": False, "b": True, "c": True})
+    runs = [str(tmp_path / "one"), str(tmp_path / "two")]
+    done = CliRunner().invoke(app, ["compare", *runs])
+    assert done.exit_code == 0, done.output
+    assert "2 questions with the same gold answer" in done.output and "1 questions that only one" in done.output
+    assert "execution match          +50.0 points [" in done.output and "robust execution match   –" in done.output
+    (pair,) = json.loads(CliRunner().invoke(app, ["compare", *runs, "--json"]).output)
+    assert pair["differences"]["execution_match"]["value"] == 0.5
+    with pytest.raises(InputError, match="Give two"):
+        CliRunner().invoke(app, ["compare", runs[0]], catch_exceptions=False)

@@ -4,11 +4,11 @@ import os
 import sys
 from typing import Any
 
-from thriftune.cli import data, export, init, plan, predict, road, serve, study, ui
+from thriftune.cli import compare, data, export, init, plan, predict, road, serve, study, ui
 from thriftune.cli.app import app
 from thriftune.errors import UserError
 
-__all__ = ["app", "data", "export", "init", "main", "plan", "predict", "road", "serve", "study", "ui"]
+__all__ = ["app", "compare", "data", "export", "init", "main", "plan", "predict", "road", "serve", "study", "ui"]
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 

@@ -1,4 +1,4 @@
-"""The commands of many runs: sweep, ablate, study, compare, deploy."""
+"""The commands of many runs: sweep, ablate, study, deploy."""
 
 import json
 from pathlib import Path
@@ -86,22 +86,6 @@ def study(
         _check(recipe, overrides, out, records, jobs, ray, as_json)
     else:
         _go("study", recipe, overrides, out, records, merge, jobs, ray, again, tables, dry_run, as_json)
-
-
-@app.command()
-def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders; the first is compared with each other.")],
-    as_json: Json = False,
-) -> None:
-    """Compare runs on the test questions they share: paired differences with intervals.
-
-    Example: thriftune compare runs/films-lora runs/films-full
-    """
-    from thriftune.sweep.compare import compare as compared
-    from thriftune.sweep.compare import lines
-
-    found = compared(runs)
-    print(json.dumps(found, indent=2) if as_json else "\n".join(lines(found)))
 
 
 @app.command()
