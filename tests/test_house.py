@@ -24,6 +24,7 @@ FLOORS = [
     {"evaluate"},
     {"plan"},
     {"report", "ship"},
+    {"stages"},
     {"road"},
     {"sweep"},
     {"ui"},

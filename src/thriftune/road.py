@@ -6,7 +6,6 @@ task ──► teach ──► dataset ──► train ──► evaluate ──
 import io
 from collections.abc import Iterable
 from contextlib import closing
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,10 @@ from pydantic import ValidationError
 
 from thriftune.errors import RecipeError, RunError
 from thriftune.progress import Progress
-from thriftune.recipe import FILES, Recipe
-from thriftune.records import Lesson, dump_section
-from thriftune.runs import Run, content_id, file_id, read_records, write_text
-from thriftune.tasks.base import Task
+from thriftune.recipe import Recipe
+from thriftune.records import dump_section
+from thriftune.runs import Run, content_id, write_text
+from thriftune.stages import WORK, Lazy, collections_of, evaluate_identity, files_id, train_identity
 from thriftune.tasks.build import build
 from thriftune.version import VERSION
 
@@ -69,9 +68,9 @@ def _together(run: Run, recipe: Recipe, stages: tuple[str, ...]) -> None:
 
 def _stages(run: Run, recipe: Recipe, stages: Iterable[str]) -> None:
     run.note(name=recipe.name, version=VERSION, recipe=dump_section(recipe))
-    with closing(_Lazy(recipe)) as lazy:
+    with closing(Lazy(recipe)) as lazy:
         for stage in stages:
-            _WORK[stage](run, recipe, lazy)
+            WORK[stage](run, recipe, lazy)
 
 
 def review(recipe: Recipe, folder: Path) -> Run:
@@ -104,11 +103,11 @@ def baseline(recipe: Recipe, folder: Path, shots: int) -> Run:
 
         return evaluate_base(run, recipe, lazy(), shots, Progress("evaluate"))
 
-    with run.alone(), closing(_Lazy(recipe)) as lazy:
+    with run.alone(), closing(Lazy(recipe)) as lazy:
         run.note(name=recipe.name, version=VERSION, recipe=dump_section(recipe))
         for stage in ("teach", "dataset"):
-            _WORK[stage](run, recipe, lazy)
-        files = _files(run, "dataset/train.jsonl", "dataset/test.jsonl")
+            WORK[stage](run, recipe, lazy)
+        files = files_id(run, "dataset/train.jsonl", "dataset/test.jsonl")
         parts = (dump_section(recipe.student), dump_section(recipe.evaluate), lazy.content)
         identity = content_id(VERSION, "base", shots, *parts, files)
         run.stage("evaluate", identity, ["scores.json", "predictions-base.jsonl", "verdicts-base.jsonl"], work)
@@ -126,7 +125,7 @@ def bill(recipe: Recipe, folder: Path) -> dict[str, Any]:
     if recipe.teacher.kind == "recorded":
         raise RecipeError("teacher.kind is recorded: its answers are there already and cost nothing")
     with closing(build(recipe)) as task:
-        return teachers.bill(recipe.teacher, task, folder, _collections(recipe))
+        return teachers.bill(recipe.teacher, task, folder, collections_of(recipe))
 
 
 def export(folder: Path, form: str, out: Path, rationales: bool = False) -> dict[str, Any]:
@@ -159,11 +158,11 @@ def ship(folder: Path, form: Any, out: Path | None = None, allow: bool = False) 
     """
     run = Run(folder)
     recipe = recipe_of(run)
-    with run.alone(), closing(_Lazy(recipe)) as lazy:
-        trained = _train_identity(run, recipe, lazy)
+    with run.alone(), closing(Lazy(recipe)) as lazy:
+        trained = train_identity(run, recipe, lazy)
         if not run.is_done("train", trained):
             raise RunError(f"{run.folder} holds no trained model of its recipe. Run: thriftune run RECIPE")
-        scored = run.is_done("evaluate", _evaluate_identity(run, recipe, lazy))
+        scored = run.is_done("evaluate", evaluate_identity(run, recipe, lazy))
 
         from thriftune.ship.source import Source
         from thriftune.ship.stage import export  # loads torch: only when there is something to do
@@ -172,7 +171,7 @@ def ship(folder: Path, form: Any, out: Path | None = None, allow: bool = False) 
             return export(Source(run, recipe, lazy(), trained, scored), form, out, Progress("export"), allow=allow)
         finally:
             if scored:
-                _report(run, recipe, lazy)
+                WORK["report"](run, recipe, lazy)
 
 
 def recipe_of(run: Run) -> Recipe:
@@ -189,107 +188,6 @@ def recipe_of(run: Run) -> Recipe:
         ) from error
 
 
-def _collections(recipe: Recipe) -> list[str]:
-    return [*recipe.task.collections, *recipe.task.databases, *recipe.task.schemas]
-
-
-class _Lazy:
-    """The task, started when the first stage needs it: a run that is done starts no engine."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
-        self._task: Task | None = None
-
-    def __call__(self) -> Task:
-        if self._task is None:
-            Progress("engine").say("starting the task's engine and loading its collections")
-            self._task = build(self._recipe)
-        return self._task
-
-    @cached_property
-    def content(self) -> dict[str, Any]:
-        """The section `task` with what its files hold instead of where they lie.
-
-        A task of the user's own knows best what it reads: its identity counts beside the bytes of its file.
-        """
-        content = _task_content(self._recipe)
-        if self._recipe.task.kind == "python":
-            identity, (path, _, name) = self().identity(), str(self._recipe.task.factory).rpartition(":")
-            content |= {"factory": [file_id(Path(path)), name], "identity": identity}
-        return content
-
-    def close(self) -> None:
-        if self._task is not None:
-            self._task.close()
-
-
-def _teach(run: Run, recipe: Recipe, task: _Lazy) -> None:
-    from thriftune.teach.build import identity, make
-    from thriftune.teach.expand import ASKED
-    from thriftune.teach.stage import LESSONS, REJECTS, teach
-
-    def work() -> dict[str, Any]:
-        teacher = make(recipe.teacher, task(), run.folder, _collections(recipe))
-        return teach(run, task(), teacher, Progress("teach"), recipe.teacher.samples)
-
-    content = content_id(VERSION, task.content, identity(recipe.teacher))
-    _told(run, "teach", run.stage("teach", content, [LESSONS, REJECTS, ASKED], work))
-
-
-def _dataset(run: Run, recipe: Recipe, task: _Lazy) -> None:
-    from thriftune.dataset.stage import make_dataset
-    from thriftune.teach.reviews import changes
-
-    values = task.content if recipe.dataset.variants else None
-    record = _files(run, "lessons.jsonl")
-    edits = changes(run, read_records(run.path("lessons.jsonl"), Lesson))
-    identity = content_id(VERSION, dump_section(recipe.dataset), values, record, *edits)
-    progress = Progress("dataset")
-    _told(
-        run,
-        "dataset",
-        run.stage("dataset", identity, ["dataset"], lambda: make_dataset(run, recipe.dataset, task, progress)),
-    )
-
-
-def _train(run: Run, recipe: Recipe, task: _Lazy) -> None:
-    def work() -> dict[str, Any]:
-        from thriftune.train import ranks
-        from thriftune.train.stage import train  # loads torch: only when there is something to do
-
-        progress = Progress("train")
-        if ranks.count() > 1:  # they share a machine's memory in ways that the plan does not know
-            return train(run, recipe, task(), progress)
-        return _trained_in_what_there_is(run, recipe, task, progress)
-
-    identity = _train_identity(run, recipe, task)
-    outputs = ["model", "metrics.jsonl", "checkpoint.safetensors"]
-    _told(run, "train", run.stage("train", identity, outputs, work))
-
-
-def _trained_in_what_there_is(run: Run, recipe: Recipe, task: _Lazy, progress: Progress) -> dict[str, Any]:
-    """Train by a plan made beforehand; where memory runs out nevertheless, again with smaller micro-batches."""
-    from thriftune.plan.guard import planned
-    from thriftune.plan.retry import with_smaller_batches
-    from thriftune.train.stage import train
-
-    plan: dict[str, Any] = {}
-    if recipe.plan.check:
-        progress.say("planning: what the training step will hold in memory")
-        asked = recipe.train.micro_tokens
-        recipe, figures = planned(run, recipe, task)
-        plan = {"plan": figures}
-        if recipe.train.micro_tokens != asked:
-            progress.say(f"micro-batches of {recipe.train.micro_tokens} tokens instead of {asked}: the same gradient")
-
-    def tell(attempts: list[dict[str, Any]]) -> None:
-        progress.say(f"memory ran out with micro-batches of {attempts[-1]['micro_tokens']} tokens")
-        run.so_far("train", {**plan, "attempts": attempts})
-
-    figures = with_smaller_batches(lambda changed: train(run, changed, task(), progress), recipe, tell)
-    return {**figures, **plan}
-
-
 def plan(recipe: Recipe, folder: Path, gpu: str | None = None, memory: str | None = None) -> "Plan":
     """Return what fits into which memory, for each modality; nothing is loaded, fetched or written.
 
@@ -302,7 +200,7 @@ def plan(recipe: Recipe, folder: Path, gpu: str | None = None, memory: str | Non
     from thriftune.plan.prepare import candidates_for, device_for, rows_for
 
     device, config = device_for(recipe, gpu, memory), config_of(recipe.student.model)
-    with closing(_Lazy(recipe)) as task:
+    with closing(Lazy(recipe)) as task:
         rows = rows_for(recipe, config, folder, task, fetch=False)
         return make_plan(recipe, config, rows, device, candidates_for(recipe, rows, task))
 
@@ -325,73 +223,10 @@ def pilot(recipe: Recipe, folder: Path, minutes: float) -> "tuple[Plan, list[dic
     with run.alone():
         _stages(run, recipe, ("teach", "dataset"))
         device, config = device_for(recipe), config_of(recipe.student.model)
-        with closing(_Lazy(recipe)) as task:
+        with closing(Lazy(recipe)) as task:
             rows = rows_for(recipe, config, folder, task)
             plan = make_plan(recipe, config, rows, device, candidates_for(recipe, rows, task))
             trials = tried(run, recipe, task(), plan, minutes, progress)
         text = page(plan, trials, recipe, len(rows.rows))
         write_text(run.path("pilot.md"), text)
     return plan, trials, text
-
-
-def _evaluate(run: Run, recipe: Recipe, task: _Lazy) -> None:
-    def work() -> dict[str, Any]:
-        from thriftune.evaluate.stage import evaluate
-
-        return evaluate(run, recipe, task(), Progress("evaluate"))
-
-    identity, trained = _evaluate_identity(run, recipe, task), _train_identity(run, recipe, task)
-    if not run.is_done("train", trained):
-        raise RunError(
-            f"{run.folder} holds no model of this recipe and dataset, so its test questions may have been trained on. "
-            "Run: thriftune train RECIPE"
-        )
-    records = [f"{kind}{who}.jsonl" for kind in ("predictions", "verdicts") for who in ("", "-base")]
-    _told(run, "evaluate", run.stage("evaluate", identity, ["scores.json", *records], work))
-
-
-def _report(run: Run, recipe: Recipe, task: _Lazy) -> None:
-    from thriftune.report.stage import report
-
-    evaluated = _evaluate_identity(run, recipe, task)
-    if not run.is_done("evaluate", evaluated):
-        raise RunError(f"{run.folder} holds no scores of this recipe's model. Run: thriftune evaluate RECIPE")
-    shown = [_files(run, "scores.json"), *([_files(run, "parity.json")] if run.path("parity.json").is_file() else [])]
-    identity = content_id(VERSION, evaluated, *shown)
-    _told(run, "report", run.stage("report", identity, ["report.html", "report.md"], lambda: report(run)))
-
-
-def _train_identity(run: Run, recipe: Recipe, task: _Lazy) -> str:
-    parts = (dump_section(recipe.student), dump_section(recipe.train), task.content)
-    return content_id(VERSION, *parts, _files(run, "dataset/train.jsonl", "dataset/valid.jsonl"))
-
-
-def _evaluate_identity(run: Run, recipe: Recipe, task: _Lazy) -> str:
-    trained = _train_identity(run, recipe, task)
-    return content_id(VERSION, dump_section(recipe.evaluate), trained, _files(run, "dataset/test.jsonl"))
-
-
-def _told(run: Run, stage: str, now: bool) -> None:
-    seconds = run.manifest["stages"][stage].get("seconds", 0)
-    Progress(stage).say(f"done in {seconds:.0f} s" if now else "is done already for this content; not done again")
-
-
-def _task_content(recipe: Recipe) -> dict[str, Any]:
-    """Return the section `task` with what its files hold instead of where they lie."""
-    content = dump_section(recipe.task)
-    for section, keys in FILES.items():
-        for source in content[section].values():
-            for key in keys:
-                if source[key] and Path(source[key]).is_file():
-                    source[key] = file_id(Path(source[key]))
-    return content
-
-
-def _files(run: Run, *names: str) -> str:
-    for name in names:
-        if not run.path(name).is_file():
-            raise RunError(f"{run.path(name)} is missing: the stage before has to run first (thriftune run RECIPE)")
-    return file_id(*(run.path(name) for name in names))
-
-
-_WORK = {"teach": _teach, "dataset": _dataset, "train": _train, "evaluate": _evaluate, "report": _report}

@@ -8,10 +8,11 @@ import torch
 
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe, load
-from thriftune.road import _evaluate_identity, _Lazy, _train_identity, travel
+from thriftune.road import travel
 from thriftune.runs import Run
 from thriftune.ship.source import Source
 from thriftune.ship.stage import export
+from thriftune.stages import Lazy, evaluate_identity, train_identity
 from thriftune.testing import tiny
 
 TASK = '''
@@ -96,9 +97,9 @@ def source_of(folder: Path) -> Source:
     """Return what `road.ship` hands to the stage."""
     run = Run(folder / "run")
     recipe = Recipe.model_validate(run.manifest["recipe"])
-    lazy = _Lazy(recipe)
-    scored = run.is_done("evaluate", _evaluate_identity(run, recipe, lazy))
-    return Source(run, recipe, lazy(), _train_identity(run, recipe, lazy), scored)
+    lazy = Lazy(recipe)
+    scored = run.is_done("evaluate", evaluate_identity(run, recipe, lazy))
+    return Source(run, recipe, lazy(), train_identity(run, recipe, lazy), scored)
 
 
 @pytest.fixture(scope="session")
