@@ -83,7 +83,8 @@ def main() -> None:
 
 
 def measured(profile: str, modality: str, chosen: argparse.Namespace) -> list[dict[str, Any]]:
-    """Time all methods in turns; then one step of each alone for memory and operations."""
+    """Take one step of each method alone, for memory and operations; then time all of them in turns."""
+    singles = {method: alone(profile, modality, method) for method in chosen.methods}
     rows, settings = rows_of(profile), settings_of(modality)
     students = {method: load_for_training(STUDENT, "causal", settings) for method in chosen.methods}
     precision = next(iter(students.values())).precision
@@ -112,7 +113,7 @@ def measured(profile: str, modality: str, chosen: argparse.Namespace) -> list[di
             "loss": round(losses[method], 5),
             "load_before": round(load_before, 2),
         }
-        found.append(row | alone(profile, modality, method) | {"seconds": [round(s, 3) for s in counted]})
+        found.append(row | singles[method] | {"seconds": [round(s, 3) for s in counted]})
     return found
 
 
