@@ -233,7 +233,11 @@ def table(found: dict[str, Any]) -> str:
         second = statistics.median(row["seconds"])
         share = row["flops"] / second / 1e9 / found["machine"][f"gflops_{row['precision']}"]
         cells = [row["profile"], row["modality"], row["method"], f"{row['examples_per_second']:.3f}", f"{share:.0%}"]
-        cells += [f"{row['peak_bytes'] / 1e9:.2f}", f"{row['flops'] / 1e12:.2f}", f"{row['loss']:.3f}"]
+        cells += [
+            f"{row['peak_bytes'] / 1e9:.2f}",
+            f"{row['flops'] / 1e12:.2f}",
+            f"{row['loss']:.3f}" if row["loss"] else "–",
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", "| profile | modality | ratio | measured | rounds | by operations |", "|---|---|---|---|---|---|"]
     for profile, by_modality in found["ratios"].items():
