@@ -126,7 +126,7 @@ def bill(recipe: Recipe, folder: Path) -> dict[str, Any]:
     if recipe.teacher.kind == "recorded":
         raise RecipeError("teacher.kind is recorded: its answers are there already and cost nothing")
     with closing(build(recipe)) as task:
-        return teachers.bill(recipe.teacher, task, folder, _collections(recipe))
+        return teachers.bill(recipe.teacher, task, folder, recipe.task.names)
 
 
 def export(folder: Path, form: str, out: Path, rationales: bool = False) -> dict[str, Any]:
@@ -189,10 +189,6 @@ def recipe_of(run: Run) -> Recipe:
         ) from error
 
 
-def _collections(recipe: Recipe) -> list[str]:
-    return [*recipe.task.collections, *recipe.task.databases, *recipe.task.schemas]
-
-
 class _Lazy:
     """The task, started when the first stage needs it: a run that is done starts no engine."""
 
@@ -229,7 +225,7 @@ def _teach(run: Run, recipe: Recipe, task: _Lazy) -> None:
     from thriftune.teach.stage import LESSONS, REJECTS, teach
 
     def work() -> dict[str, Any]:
-        teacher = make(recipe.teacher, task(), run.folder, _collections(recipe))
+        teacher = make(recipe.teacher, task(), run.folder, recipe.task.names)
         return teach(run, task(), teacher, Progress("teach"), recipe.teacher.samples)
 
     content = content_id(VERSION, task.content, identity(recipe.teacher))
