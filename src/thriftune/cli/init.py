@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Modality = Literal["full", "lora", "qlora"]
 _WHY_DOCUMENTS = (
-    "answers are judged by what they find. Where the index is not filled yet, two dozen written by hand do to begin with"
+    "answers are judged by what they find. Where the index is not filled yet, write two dozen by hand to begin with"
 )
 
 

@@ -14,7 +14,7 @@ SHEET = "ask-a-chat-model.txt"
 
 
 def make(folder: Path, chosen: Chosen, source: Source) -> Path:
-    """Write `recipe.yaml`, `mapping.json`, `documents.jsonl`, without a teacher also the sheet; return the recipe's path.
+    """Write recipe, mapping and documents, and without a teacher the sheet; return the recipe's path.
 
     Raises:
         InputError: there is a recipe already.

@@ -10,9 +10,11 @@ from typing import Any
 from thriftune.tasks.query_dsl.prompt import lines_of, values_of
 
 _SHOWN, _LONGEST = 5, 600  # documents, and characters of each
-_SHEET = """You know Elasticsearch and OpenSearch well. Below are the fields of the index {index}, and some of its documents.
+_SHEET = """You know Elasticsearch and OpenSearch well. Below are the fields of the index {index}, and some of
+its documents.
 
-Write 30 questions that people would ask of it, and answer each. Write JSON lines, one answered question a line, and nothing else:
+Write 30 questions that people would ask of it, and answer each. Write JSON lines, one answered question a line, and
+nothing else:
 
 {{"prompt": "the question", "dsl": {{"query": …}}, "rationale": "why"}}
 
@@ -20,9 +22,9 @@ prompt     as people would type it; not the name of a field, but the words of so
 dsl        the whole search body: query, and size, sort or aggs where the question asks for them; no scripts
 rationale  two or three sentences: which fields, which operators, which values, and why
 
-Write each question twice, in other words, with the same dsl and the same rationale word for word. Ask for things that are
-there: use values of the documents. Vary the kinds of question: exact values, ranges, dates, several conditions, negation,
-missing values, words of a text, sorting, the first few, counts, averages by group.
+Write each question twice, in other words, with the same dsl and the same rationale word for word. Ask for things that
+are there: use values of the documents. Vary the kinds of question: exact values, ranges, dates, several conditions,
+negation, missing values, words of a text, sorting, the first few, counts, averages by group.
 
 Fields:
 {fields}

@@ -8,7 +8,7 @@ from typing import Any
 from thriftune.tasks.query_dsl.mapping import fields_of
 
 _NOTED = 6  # fields named as examples
-_RATES = {"full": "5.0e-4", "lora": "2.0e-3", "qlora": "2.0e-3"}  # those of recipes/films-study.yaml
+_RATES = {"full": "5.0e-4", "lora": "2.0e-3", "qlora": "2.0e-3"}  # as in recipes/films-study.yaml
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def _teacher(chosen: Chosen) -> str:
         return "\n".join(
             [
                 "teacher:",
-                '  # A line is {"prompt": "a question", "dsl": {"query": …}, "rationale": "why"}. A chat model that is given',
-                "  # ask-a-chat-model.txt writes such lines. Each is run, and kept only if it finds something.",
+                '  # A line is {"prompt": "a question", "dsl": {"query": …}, "rationale": "why"}. A chat model that is',
+                "  # given ask-a-chat-model.txt writes such lines. Each is run, and kept only if it finds something.",
                 "  lessons: [lessons.jsonl]",
             ]
         )
@@ -102,9 +102,9 @@ def _train(chosen: Chosen) -> str:
     return "\n".join(
         [
             "train:",
-            f"  modality: {chosen.modality:<6}        # full, lora or qlora; `thriftune plan` says what fits",
-            f"  learning_rate: {_RATES[chosen.modality]}  # goes with the modality: full {_RATES['full']}, else {_RATES['lora']}",
-            "  epochs: 3               # with few lessons more, or better: more lessons",
+            f"  modality: {chosen.modality:<14}  # full, lora or qlora; `thriftune plan` says what fits",
+            f"  learning_rate: {_RATES[chosen.modality]:<9}  # goes with the modality: {_RATES['lora']} for adapters",
+            "  epochs: 3                 # how often each lesson is seen",
         ]
     )
 

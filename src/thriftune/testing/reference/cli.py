@@ -12,9 +12,9 @@ _HEAD = """# The command line
 
 *Made of the code by `python -m thriftune.testing.reference`; edit the commands in `src/thriftune/cli/`, not this page.*
 
-Every command ends with exit code 0 if what was asked for is there, with 2 and one message after a fault that you can mend
-([errors](../errors.md)), with 130 after Ctrl-C. Progress goes to stderr. `RECIPE` may be followed by overrides of any
-[key](recipe.md), such as `train.rank=32`.
+A command ends with exit code 0 if what was asked for is there. The code is 1 where `doctor` misses something needed or
+trials of a study are open or failed, 2 with one message after a fault that you can mend ([errors](../errors.md)), 130
+after Ctrl-C. Progress goes to stderr. `RECIPE` may be followed by overrides of any [key](recipe.md): `train.rank=32`.
 
 """
 

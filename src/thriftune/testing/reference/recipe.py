@@ -6,6 +6,7 @@ import json
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -19,8 +20,9 @@ _HEAD = """# The recipe
 
 *Made of the code by `python -m thriftune.testing.reference`; edit the texts in `src/thriftune/recipe/`, not this page.*
 
-A recipe is one YAML file. A key that is not here is refused, with the nearest one that is. All faults come at once. Any key can be
-set on the command line: `thriftune run RECIPE train.rank=32`. Paths are beside the recipe. Only `name`, `task` and `teacher` have to be there.
+A recipe is one YAML file. A key that is not here is refused, with the nearest one that is; all faults come at once. Any
+key can be set on the command line: `thriftune run RECIPE train.rank=32`. Paths are beside the recipe. Only `name`,
+`task` and `teacher` have to be there.
 
 """
 _PLAIN = {str: "text", Path: "path", bool: "`true` or `false`", int: "whole number", float: "number", Any: "any value"}
@@ -39,7 +41,7 @@ def sections() -> Iterator[tuple[str, type[Section]]]:
 
 def descriptions(section: type[BaseModel]) -> dict[str, str]:
     """Return the text below each key of a section."""
-    body = ast.parse(inspect.getsource(section)).body[0]
+    body = ast.parse(dedent(inspect.getsource(section))).body[0]
     assert isinstance(body, ast.ClassDef)
     found = {}
     for key, below in zip(body.body, body.body[1:], strict=False):
@@ -51,13 +53,13 @@ def descriptions(section: type[BaseModel]) -> dict[str, str]:
 def _below(path: str, section: type[Section]) -> Iterator[tuple[str, type[Section]]]:
     yield path, section
     for name, field in section.model_fields.items():
-        inner = _section_of(field.annotation)
+        inner = section_of(field.annotation)
         if inner:
             named = f"{name}.NAME" if get_origin(field.annotation) is dict else name
             yield from _below(f"{path}.{named}".lstrip("."), inner)
 
 
-def _section_of(annotation: Any) -> type[Section] | None:
+def section_of(annotation: Any) -> type[Section] | None:
     """The section that a key holds, itself or as the values of a dict."""
     kind = get_args(annotation)[1] if get_origin(annotation) is dict else annotation
     return kind if inspect.isclass(kind) and issubclass(kind, Section) else None
@@ -71,12 +73,14 @@ def _part(path: str, section: type[Section]) -> str:
 
 
 def _row(path: str, name: str, field: FieldInfo, told: str) -> str:
-    inner = _section_of(field.annotation)
-    if inner and get_origin(field.annotation) is not dict:
-        target = f"{path}.{name}".lstrip(".")
-        required = "required" if field.is_required() else ""
-        return f"| `{name}` | [section](#{_anchor(target)}) | {required} | {_cell(_sentence(inner))} |"
-    return f"| `{name}` | {_cell(kind_of(field.annotation, field.metadata))} | {_cell(_default(field))} | {_cell(told)} |"
+    inner, target = section_of(field.annotation), f"{path}.{name}".lstrip(".")
+    if inner is None:
+        cells = (kind_of(field.annotation, field.metadata), _default(field), told)
+    elif get_origin(field.annotation) is dict:
+        cells = (f"{{NAME: [section](#{_anchor(target)}name)}}", _default(field), told)
+    else:
+        cells = (f"[section](#{_anchor(target)})", "required" if field.is_required() else "", _sentence(inner))
+    return f"| `{name}` | {' | '.join(map(_cell, cells))} |"
 
 
 def kind_of(annotation: Any, metadata: Any = ()) -> str:
@@ -92,8 +96,6 @@ def kind_of(annotation: Any, metadata: Any = ()) -> str:
         return f"list of {kind_of(inner[0])}"
     if origin is dict:
         return f"{{name: {kind_of(inner[1])}}}"
-    if inspect.isclass(annotation) and issubclass(annotation, Section):
-        return "section"
     return ", ".join([_PLAIN[annotation], *_bounds(metadata)])
 
 
