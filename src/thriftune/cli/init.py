@@ -71,7 +71,7 @@ def _source(index: str, url: str, mapping: Path | None, documents: Path | None, 
         return from_server(Engine(url, credentials(settings), settings.timeout_seconds), index, most)
     mapping = mapping or _file("--mapping", "what GET /INDEX/_mapping prints", "without it no field is known")
     documents = documents or _file("--documents", "documents, one JSON object a line", _WHY_DOCUMENTS)
-    return from_files(mapping, documents, most)
+    return from_files(mapping, documents, index, most)
 
 
 def _file(option: str, what: str, why: str) -> Path:
