@@ -52,7 +52,9 @@ def of_page(name: str, *beginnings: str) -> list[str]:
 
 
 def test_your_own_index_from_files_to_an_answer(place, student):
-    init, teach, run, ask = of_page("your-own-index.md", "init plants --mapping", "teach", "run", "predict")
+    init, teach, run, ask = of_page(
+        "your-own-index.md", "init plants --mapping", "teach plants/", "run plants/", "predict"
+    )
     done = called(place, init)
     assert done.returncode == 0 and "40 documents of plants" in done.stdout, done.stderr
     assert "ask-a-chat-model.txt" in done.stdout and "thriftune teach plants/recipe.yaml" in done.stdout
@@ -67,6 +69,13 @@ def test_your_own_index_from_files_to_an_answer(place, student):
     assert done.returncode == 0 and "execution match" in done.stdout, done.stderr
     done = called(place, ask)
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
+
+
+def test_a_teacher_by_its_address_costs_so_much_at_most(place):
+    init, bill = of_page("your-own-index.md", "init plants-asked", "teach plants-asked")
+    assert called(place, init).returncode == 0
+    done = called(place, bill)
+    assert done.returncode == 0 and done.stdout.startswith("300 questions (300 new)"), done.stderr
 
 
 def test_every_lesson_of_the_plant_shop_is_kept_once_now_is_set(tmp_path):

@@ -15,7 +15,7 @@ class Dataset(Section):
     valid: Annotated[float, Field(ge=0, lt=1)] = 0.04
     """The share whose loss is watched while training. One wording of each meaning is taken."""
     near_duplicate: Share = 0.8
-    """From this share of common word pairs on two questions are alike, and stand in the same part."""
+    """Questions that share so much of their word pairs stand in the same part."""
     variants: Annotated[int, Field(ge=0)] = 0
     """How many variants of each training lesson are added: other values in question and label alike, checked by running
     them, without a rationale."""

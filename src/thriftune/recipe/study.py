@@ -100,7 +100,7 @@ class Study(Section):
     metric: Metric = "execution_match"
     """What trials are ranked by."""
     objectives: tuple[Literal["quality", "peak_bytes", "seconds"], ...] = ("quality", "peak_bytes", "seconds")
-    """What TPE seeks, and the Pareto picture shows."""
+    """What TPE seeks, all at once."""
     prune: bool = False
     """Stop a trial whose validation loss of labels is above the median of the others' at the same point."""
     ablation: Ablation = Ablation()

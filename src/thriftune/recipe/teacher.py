@@ -27,7 +27,7 @@ class Expand(Section):
     each: PositiveInt = 8
     """How many are asked for at once, of one clause family and difficulty and by one persona."""
     near_duplicate: Annotated[float, Field(gt=0, le=1)] = 0.7
-    """From this share of common word pairs on a question is too like another, and dropped."""
+    """A question is dropped if it shares so much of its word pairs with another."""
     temperature: Annotated[float, Field(ge=0)] = 0.8
     """Of these requests alone."""
     personas: Annotated[list[str], Field(min_length=1)] = [
@@ -39,7 +39,7 @@ class Expand(Section):
     ]
     """Who might be asking."""
     seed: int = 42
-    """Of the documents that are shown."""
+    """Of what is asked for in which order, and of the documents that are shown."""
 
 
 class Teacher(Section):

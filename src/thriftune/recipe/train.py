@@ -50,7 +50,7 @@ class Train(Section):
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """How it falls afterwards."""
     epochs: PositiveInt = 3
-    """How often every lesson is seen; `max_steps` and `max_tokens` go before it."""
+    """How often every lesson is seen; training ends here or after `max_steps`, whichever is sooner."""
     max_steps: PositiveInt | None = None
     """Stop after so many optimizer steps."""
     max_tokens: PositiveInt | None = None
@@ -78,7 +78,7 @@ class Train(Section):
     vocabulary: Literal["full", "domain"] = "full"
     """`domain` restricts training's softmax to tokens the task can produce (causal students; `train/vocabulary.py`)."""
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 5.0
-    """A kill costs at most so much."""
+    """Between two checkpoints; a kill costs no more."""
     validations: Annotated[int, Field(ge=0)] = 4
     """How often the loss on the validation split is measured."""
     seed: int = 42
