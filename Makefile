@@ -53,7 +53,7 @@ $(VENV)/.bench: $(VENV)/.installed requirements/bench.txt
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m thriftune.testing.reference docs/reference
-	$(BIN)/zensical build -f mkdocs.yml
+	$(BIN)/zensical build --strict -f mkdocs.yml
 
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile pyproject.toml --extra qlora --extra elasticsearch --extra tables --extra dev -c requirements/torch.txt $(UV_FLAGS) \
