@@ -76,6 +76,9 @@ def test_a_teacher_by_its_address_costs_so_much_at_most(place):
     assert called(place, init).returncode == 0
     done = called(place, bill)
     assert done.returncode == 0 and done.stdout.startswith("300 questions (300 new)"), done.stderr
+    assert "without teacher.price nothing is known" in done.stdout and "USD" not in done.stdout
+    done = called(place, bill, "teacher.price.input_per_million=2")
+    assert " USD, " in done.stdout and "without teacher.price" not in done.stdout
 
 
 def test_every_lesson_of_the_plant_shop_is_kept_once_now_is_set(tmp_path):

@@ -30,7 +30,7 @@ def init(
     modality: Annotated[Modality, typer.Option("--modality")] = "lora",
     most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="Documents to take.")] = 2_000,
 ) -> None:
-    """Write a commented recipe for an index of your own; what is not given is asked, at most four questions.
+    """Write a commented recipe for an index of your own; what is not given is asked, at most five questions.
 
     Example: thriftune init products --url http://127.0.0.1:9200 --index products --teacher my-model
     """
