@@ -27,7 +27,7 @@ def init(
     documents: Annotated[Path | None, typer.Option("--documents", help="With --mapping: JSON lines.")] = None,
     teacher: Annotated[str | None, typer.Option("--teacher", help="A chat model; empty for recorded answers.")] = None,
     base_url: Annotated[str, typer.Option("--base-url", help="Of the teacher; OpenAI's own unless named.")] = "",
-    modality: Annotated[Modality, typer.Option("--modality")] = "lora",
+    modality: Annotated[Modality, typer.Option("--modality", help="How the student learns.")] = "lora",
     most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="Documents to take.")] = 2_000,
 ) -> None:
     """Write a commented recipe for an index of your own; what is not given is asked, at most five questions.
