@@ -42,7 +42,7 @@ def called(folder: Path, text: str, *more: str) -> subprocess.CompletedProcess[s
     """Give a command of a page as it stands there, with more words behind it."""
     words = [*shlex.split(text)[1:], *more]
     command = [sys.executable, "-m", "thriftune.cli", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, env=ENVIRONMENT)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, env=ENVIRONMENT)
 
 
 def of_page(name: str, *beginnings: str) -> list[str]:
@@ -51,6 +51,7 @@ def of_page(name: str, *beginnings: str) -> list[str]:
     return [next(text for text in texts if text.startswith(f"thriftune {each}")) for each in beginnings]
 
 
+@pytest.mark.timeout(900)  # six processes, one after the other
 def test_your_own_index_from_files_to_an_answer(place, student):
     init, teach, run, ask = of_page(
         "your-own-index.md", "init plants --mapping", "teach plants/", "run plants/", "predict"
