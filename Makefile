@@ -6,13 +6,14 @@ RUNS ?= runs
 TORCH_FLAGS ?=
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench docs lock clean
 
 help:
 	@echo "make demo       install, run the demo recipe, print the table and where the report is (about 20 minutes)"
 	@echo "make test       install, run the tests (about 7 minutes; pytest -m slow has the rest)"
 	@echo "make check      lint, types, tests"
 	@echo "make bench      install TRL beside it, measure the training step against it (hours; goes on where it stopped)"
+	@echo "make docs       write the reference pages, build the site (first: pip install 'thriftune[docs]' into $(VENV))"
 	@echo "make lock       resolve requirements/lock.txt anew"
 
 # torch comes first and alone: the lock has no hash for it, so that a CPU build or a CUDA build may be there already
@@ -49,6 +50,10 @@ bench: $(VENV)/.bench
 $(VENV)/.bench: $(VENV)/.installed requirements/bench.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/bench.txt
 	@touch $@
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m thriftune.testing.reference docs/reference
+	$(BIN)/zensical build --strict -f mkdocs.yml
 
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile pyproject.toml --extra qlora --extra elasticsearch --extra tables --extra dev -c requirements/torch.txt $(UV_FLAGS) \

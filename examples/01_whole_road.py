@@ -21,7 +21,7 @@ recipe = load(Path(sys.argv[1]), sys.argv[3:])
 run = Run(Path(sys.argv[2]))
 task = build(recipe)  # starts the search engine and loads the collections
 
-teacher = RecordedTeacher(recipe.teacher.lessons, recipe.teacher.limit)
+teacher = RecordedTeacher(recipe.teacher.lessons, recipe.teacher.limit, recipe.task.names)
 print(teach(run, task, teacher, Progress("teach")))  # questions → lessons, each verified by running its label
 print(make_dataset(run, recipe.dataset, lambda: task, Progress("dataset")))  # lessons → parts, by meaning
 print(train(run, recipe, task, Progress("train")))  # dataset → model: label and rationale, one student

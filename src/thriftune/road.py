@@ -16,7 +16,7 @@ from thriftune.progress import Progress
 from thriftune.recipe import Recipe
 from thriftune.records import dump_section
 from thriftune.runs import Run, content_id, write_text
-from thriftune.stages import WORK, Lazy, collections_of, evaluate_identity, files_id, train_identity
+from thriftune.stages import WORK, Lazy, evaluate_identity, files_id, train_identity
 from thriftune.tasks.build import build
 from thriftune.version import VERSION
 
@@ -125,7 +125,7 @@ def bill(recipe: Recipe, folder: Path) -> dict[str, Any]:
     if recipe.teacher.kind == "recorded":
         raise RecipeError("teacher.kind is recorded: its answers are there already and cost nothing")
     with closing(build(recipe)) as task:
-        return teachers.bill(recipe.teacher, task, folder, collections_of(recipe))
+        return teachers.bill(recipe.teacher, task, folder, recipe.task.names)
 
 
 def export(folder: Path, form: str, out: Path, rationales: bool = False) -> dict[str, Any]:

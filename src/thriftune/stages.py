@@ -18,11 +18,6 @@ from thriftune.tasks.build import build
 from thriftune.version import VERSION
 
 
-def collections_of(recipe: Recipe) -> list[str]:
-    """Return the names of what the recipe's task asks about: indices, databases or schemas."""
-    return [*recipe.task.collections, *recipe.task.databases, *recipe.task.schemas]
-
-
 class Lazy:
     """The task, started when the first stage needs it: a run that is done starts no engine."""
 
@@ -61,7 +56,7 @@ def _teach(run: Run, recipe: Recipe, task: Lazy) -> None:
     from thriftune.teach.stage import LESSONS, REJECTS, teach
 
     def work() -> dict[str, Any]:
-        teacher = make(recipe.teacher, task(), run.folder, collections_of(recipe))
+        teacher = make(recipe.teacher, task(), run.folder, recipe.task.names)
         return teach(run, task(), teacher, Progress("teach"), recipe.teacher.samples)
 
     content = content_id(VERSION, task.content, identity(recipe.teacher))

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from thriftune.starter.source import Source
 
 Modality = Literal["full", "lora", "qlora"]
+_WHY_DOCUMENTS = (
+    "answers are judged by what they find. Where the index is not filled yet, write two dozen by hand to begin with"
+)
 
 
 @app.command()
@@ -24,10 +27,10 @@ def init(
     documents: Annotated[Path | None, typer.Option("--documents", help="With --mapping: JSON lines.")] = None,
     teacher: Annotated[str | None, typer.Option("--teacher", help="A chat model; empty for recorded answers.")] = None,
     base_url: Annotated[str, typer.Option("--base-url", help="Of the teacher; OpenAI's own unless named.")] = "",
-    modality: Annotated[Modality, typer.Option("--modality")] = "lora",
+    modality: Annotated[Modality, typer.Option("--modality", help="How the student learns.")] = "lora",
     most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="Documents to take.")] = 2_000,
 ) -> None:
-    """Write a commented recipe for an index of your own; what is not given is asked, at most four questions.
+    """Write a commented recipe for an index of your own; what is not given is asked, at most five questions.
 
     Example: thriftune init products --url http://127.0.0.1:9200 --index products --teacher my-model
     """
@@ -44,7 +47,16 @@ def init(
         teacher = _ask("--teacher", "Chat model that writes the answers (empty: they are recorded in lessons.jsonl)")
     chosen = Chosen(folder.resolve().name, index, source.url, teacher, base_url, modality)
     path = make(folder, chosen, source)
-    print(f"{path}: {len(source.documents)} documents of {index}. Read it, then: thriftune plan {path}")
+    print(f"{path}: {len(source.documents)} documents of {index}. {_next(path, teacher)}")
+
+
+def _next(path: Path, teacher: str) -> str:
+    from thriftune.starter.make import SHEET
+
+    if teacher:
+        return f"Read it, then: thriftune plan {path}"
+    lessons = path.with_name("lessons.jsonl")
+    return f"Read it and write {lessons} ({path.with_name(SHEET)} says how), then: thriftune teach {path}"
 
 
 def _source(index: str, url: str, mapping: Path | None, documents: Path | None, most: int) -> "Source":
@@ -57,9 +69,16 @@ def _source(index: str, url: str, mapping: Path | None, documents: Path | None, 
 
         settings = Settings(url=url)
         return from_server(Engine(url, credentials(settings), settings.timeout_seconds), index, most)
-    mapping = mapping or Path(_ask("--mapping", "File with what GET /INDEX/_mapping prints"))
-    documents = documents or Path(_ask("--documents", "File with documents, one JSON object a line"))
-    return from_files(mapping, documents, most)
+    mapping = mapping or _file("--mapping", "what GET /INDEX/_mapping prints", "without it no field is known")
+    documents = documents or _file("--documents", "documents, one JSON object a line", _WHY_DOCUMENTS)
+    return from_files(mapping, documents, index, most)
+
+
+def _file(option: str, what: str, why: str) -> Path:
+    given = _ask(option, f"File with {what}") if sys.stdin.isatty() else ""
+    if not given:
+        raise InputError(f"give {option}, a file with {what}: {why}")
+    return Path(given)
 
 
 def _ask(option: str, question: str) -> str:

@@ -36,13 +36,15 @@ def _together(
 
 
 def _bill(recipe: Path, overrides: list[str] | None, out: Path | None, as_json: bool) -> None:
-    from thriftune.recipe import load
+    from thriftune.recipe import Price, load
     from thriftune.road import bill
 
     loaded = load(recipe, overrides)
     found = bill(loaded, out or Path("runs") / loaded.name)
     tokens = f"{found['prompt_tokens']:,} tokens read and at most {found['completion_tokens']:,} written"
     usd = f"at most {found['usd']} USD, {found['usd_if_all_are_asked_again']} USD if every answer had to be asked again"
+    if loaded.teacher.price == Price():
+        usd = "without teacher.price nothing is known of what that costs"
     asked = f"{found['questions']} questions" + (f" ({found['new_questions']} new)" if found["new_questions"] else "")
     asked += f", {found['samples']} answers each" if found["samples"] > 1 else ""
     print(json.dumps(found) if as_json else f"{asked}: about {tokens}; {usd}")

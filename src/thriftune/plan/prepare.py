@@ -66,7 +66,8 @@ def lessons_of(recipe: Recipe, folder: Path) -> list[Lesson]:
         return read_records(path, Lesson)
     if recipe.teacher.kind != "recorded":
         return []
-    answers = [(question, parse(response)) for question, response in RecordedTeacher(recipe.teacher.lessons).answers()]
+    teacher = RecordedTeacher(recipe.teacher.lessons, collections=recipe.task.names)
+    answers = [(question, parse(response)) for question, response in teacher.answers()]
     return [
         Lesson(question=question, rationale=found.rationale, label=found.label)
         for question, found in answers

@@ -9,6 +9,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys refused, values fixed, no NaN."""
+    """Base of all sections: unknown keys refused, values fixed, no NaN.
+
+    The text below a key says what it does; docs/reference/recipe.md is made of it (`testing/reference.py`).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

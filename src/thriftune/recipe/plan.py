@@ -29,16 +29,20 @@ def _size(text: str) -> str:
 
 
 class Plan(Section):
-    """What training may use. Without `memory` it is what the machine has free when the plan is made.
-
-    `check: false` lets `run` train without a plan. `hourly_usd` is the price of an hour of the machine. The token
-    counts stand for lessons that are not there yet, or whose student's tokenizer is not.
-    """
+    """What training may use, and what to plan with where the lessons are not there yet."""
 
     memory: Annotated[str, AfterValidator(_size)] | None = None
+    """Such as 16GB or 12.5GiB. Unless set it is what the machine has free when the plan is made."""
     check: bool = True
+    """Refuse a training that cannot fit. `false` trains without a plan."""
     hourly_usd: Annotated[float, Field(ge=0)] | None = None
+    """The price of an hour of the machine, for the pilot's costs."""
     prefix_tokens: PositiveInt = 600
+    """Length of instructions and mapping, for lessons that are not there yet or whose student's tokenizer is not. So
+    are the next three."""
     question_tokens: PositiveInt = 40
+    """Length of a question."""
     label_tokens: PositiveInt = 100
+    """Length of a label."""
     rationale_tokens: PositiveInt = 150
+    """Length of a rationale."""

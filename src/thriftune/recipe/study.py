@@ -12,17 +12,20 @@ Names = Annotated[tuple[Any, ...], Field(min_length=1)]
 
 
 class Dimension(Section):
-    """The values of one key: a list of `values`, or a range from `low` to `high` (TPE only).
-
-    `when` is a condition on other keys: `{train.modality: [lora, qlora]}`. Else the key is left alone.
-    """
+    """The values of one key: a list, or a range (TPE only)."""
 
     values: Names | None = None
+    """The list; a bare list in place of the section is the same."""
     low: float | None = None
+    """Where a range begins."""
     high: float | None = None
+    """Where it ends."""
     log: bool = False
+    """Search the range by orders of magnitude."""
     whole: bool = False
+    """Whole numbers only."""
     when: dict[str, Names] = {}
+    """A condition on other keys: `{train.modality: [lora, qlora]}`. Else the key is left alone."""
 
     @model_validator(mode="before")
     @classmethod
@@ -42,23 +45,27 @@ class Dimension(Section):
 
 
 class Ablation(Section):
-    """DSS against label-only with everything else equal: `compute` at equal steps, at equal processed tokens, or both.
-
-    `settings` are overrides for one modality (its learning rate, say), the same for both objectives.
-    """
+    """DSS against label-only with everything else equal."""
 
     modalities: tuple[Modality, ...] = ("full", "lora", "qlora")
+    """Those compared."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
+    """Repeats."""
     compute: tuple[Literal["steps", "tokens"], ...] = ("steps", "tokens")
+    """At equal steps, at equal processed tokens, or both."""
     settings: dict[Modality, dict[str, Any]] = {}
+    """Overrides for one modality (its learning rate, say), the same for both objectives."""
 
 
 class Resources(Section):
-    """What a trial asks a Ray cluster for. `gpus` may be a share; unless set it is one where the cluster has any."""
+    """What a trial asks a Ray cluster for."""
 
     cores: PositiveInt = 1
+    """CPU cores."""
     gpus: Annotated[float, Field(ge=0)] | None = None
+    """May be a share; unless set it is one where the cluster has any."""
     memory_gb: Annotated[float, Field(gt=0)] | None = None
+    """Memory, in GB."""
 
 
 def _paper() -> dict[str, Dimension]:
@@ -71,36 +78,45 @@ def _paper() -> dict[str, Dimension]:
 
 
 class Study(Section):
-    """A search, an ablation and baselines on one dataset. Seeds are repeats, never something to choose.
-
-    The default `space` answers the paper's question: LoRA's ranks × alpha:rank ratios {1, 2, 4, 8}. `settings` are
-    overrides of the whole sweep. `presets` are rows beside it: the paper's two sets of adapter settings, LoRA and
-    QLoRA each. `best` configurations are repeated with `best_seeds`. `lessons` is the data-need curve: DSS with so many
-    lessons, equal steps. `shots` are the baselines: the untouched student with so many examples in its prompt.
-    `prune` stops a trial whose validation loss of labels is above the median of the others' at the same point.
-    `attempts` is how often a trial is taken up whose process died. `records` is the file of trials (a path beside the
-    recipe), where it is to be committed: `trials.jsonl` in the study's folder otherwise. `resources` are those of a
-    trial of each modality on a Ray cluster.
-    """
+    """A search, an ablation and baselines on one dataset. Seeds are repeats, never something to choose."""
 
     sampler: Literal["grid", "tpe"] = "grid"
+    """Every combination of the space, or Optuna's TPE."""
     trials: PositiveInt = 20
+    """How many points TPE tries."""
     space: dict[str, Dimension] = Field(default_factory=_paper)
+    """Dotted keys and their values. The default answers the paper's question: LoRA's ranks × alpha:rank ratios {1, 2,
+    4, 8}."""
     settings: dict[str, Any] = {}
+    """Overrides of the whole sweep."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
+    """Repeats of every point."""
     presets: tuple[Literal["paper-code", "paper-summary"], ...] = ()
+    """Rows beside the space: the paper's two sets of adapter settings, LoRA and QLoRA each."""
     best: Annotated[int, Field(ge=0)] = 0
+    """So many of the best points are repeated with `best_seeds`."""
     best_seeds: tuple[int, ...] = (1, 2, 3)
+    """Seeds of these repeats."""
     metric: Metric = "execution_match"
+    """What trials are ranked by."""
     objectives: tuple[Literal["quality", "peak_bytes", "seconds"], ...] = ("quality", "peak_bytes", "seconds")
+    """What TPE seeks, all at once."""
     prune: bool = False
+    """Stop a trial whose validation loss of labels is above the median of the others' at the same point."""
     ablation: Ablation = Ablation()
     lessons: tuple[PositiveInt, ...] = ()
+    """The data-need curve: DSS with so many lessons, equal steps."""
     shots: tuple[Annotated[int, Field(ge=0)], ...] = (0, 3)
+    """The baselines: the untouched student with so many examples in its prompt."""
     attempts: PositiveInt = 2
+    """How often a trial is taken up whose process died."""
     keep_models: bool = False
+    """Keep the weights of every trial."""
     records: str | None = None
+    """The file of trials (a path beside the recipe), where it is to be committed; `trials.jsonl` in the study's folder
+    unless set."""
     resources: dict[Modality, Resources] = {}
+    """Of a trial of each modality on a Ray cluster."""
 
     @model_validator(mode="after")
     def _a_grid_is_finite(self) -> "Study":

@@ -19,53 +19,70 @@ Targets = Annotated[str | list[str], BeforeValidator(_names)]
 
 
 class Train(Section):
-    """How the student learns. Equal in all three modalities unless said otherwise.
-
-    `label_weight` is w in `w·label loss + (1 − w)·rationale loss` (Hsieh et al. 2023, equation 3).
-    `alpha` is `alpha_ratio × rank` unless set, and the ratio 4 (Marsh et al. 2026). `micro_tokens` bounds the tokens of
-    one forward pass. `lessons` trains on the first so many lessons of a fixed shuffle, whole meanings at a time.
-    `max_tokens` is a budget of compute: as many steps as come nearest to so many processed tokens (`train.compute`);
-    `epochs` and `max_steps` then do not count.
-    `max_minutes` is a budget: on a slow machine the schedule runs faster through its steps and ends with it.
-    `checkpointing` keeps only the layers' inputs and computes each layer again in the backward: less memory, more time.
-    `optimizer: adamw_8bit` keeps AdamW's moments in 8 bits (bitsandbytes); `paged_…` also moves them to the host.
-    `parallel` is what several processes do (`torchrun`): copies of the student (ddp), or shares of it (fsdp).
-    `seq2seq_task` is where a seq2seq student is told its task: `encoder` as in the papers, or `decoder`, where the
-    question is read once for both tasks and without knowing them (docs/scale.md).
-    `vocabulary: domain` restricts training's softmax to tokens the task can produce (causal students; see
-    `train.vocabulary`).
-    """
+    """How the student learns. Equal in all three modalities unless said otherwise."""
 
     objective: Literal["dss", "label_only"] = "dss"
+    """Label and rationale (Distilling Step-by-Step), or the label alone."""
     modality: Literal["full", "lora", "qlora"] = "full"
+    """All weights, LoRA's adapters, or LoRA's adapters on 4-bit weights (bitsandbytes)."""
     label_weight: Share = 0.5
+    """w in `w·label loss + (1 − w)·rationale loss` (Hsieh et al. 2023, equation 3)."""
     rank: PositiveInt = 16
+    """Of the adapters (LoRA, QLoRA)."""
     alpha: Annotated[float, Field(gt=0)] | None = None
+    """Of the adapters: `alpha_ratio × rank` unless set."""
     alpha_ratio: Annotated[float, Field(gt=0)] = 4.0
+    """alpha : rank where `alpha` is not set; 4 is the ratio of Marsh et al. 2026."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Of the adapters."""
     targets: Targets = "all-linear"
+    """The linear layers that get adapters: `all-linear`, or names of modules."""
     double_quantization: bool = False
+    """Quantise the scales of 4-bit weights too (QLoRA)."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    """At its highest. The recipes of this repository have 5e-4 with full and 2e-3 with LoRA and QLoRA."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Of AdamW."""
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    """A longer gradient is shortened to this norm."""
     warmup: Share = 0.05
+    """The share of the steps in which the learning rate rises."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """How it falls afterwards."""
     epochs: PositiveInt = 3
+    """How often every lesson is seen; training ends here or after `max_steps`, whichever is sooner."""
     max_steps: PositiveInt | None = None
+    """Stop after so many optimizer steps."""
     max_tokens: PositiveInt | None = None
+    """A budget of compute: as many steps as come nearest to so many processed tokens (`train/compute.py`); `epochs` and
+    `max_steps` then do not count."""
     lessons: PositiveInt | None = None
+    """Train on the first so many lessons of a fixed shuffle, whole meanings at a time."""
     max_minutes: Annotated[float, Field(gt=0)] | None = None
+    """A budget: on a slow machine the schedule runs faster through its steps and ends with it."""
     batch: PositiveInt = 8
+    """Lessons an optimizer step, over all processes."""
     micro_tokens: PositiveInt = 4096
+    """Bounds the tokens of one forward pass: less memory, the same gradient."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of computation; `auto` takes bf16 where the machine has instructions for it."""
     checkpointing: bool = False
+    """Keep only the layers' inputs and compute each layer again in the backward: less memory, more time."""
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
+    """`adamw_8bit` keeps AdamW's moments in 8 bits (bitsandbytes); `paged_…` also moves them to the host."""
     parallel: Literal["ddp", "fsdp"] = "ddp"
+    """What several processes (`torchrun`) hold: copies of the student (ddp), or shares of it (fsdp)."""
     seq2seq_task: Literal["encoder", "decoder"] = "encoder"
+    """Where a seq2seq student is told its task: `encoder` as in the papers, or `decoder`, where the question is read
+    once for both tasks and without knowing them (docs/scale.md)."""
     vocabulary: Literal["full", "domain"] = "full"
+    """`domain` restricts training's softmax to tokens the task can produce (causal students; `train/vocabulary.py`)."""
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 5.0
+    """Between two checkpoints; a kill costs no more."""
     validations: Annotated[int, Field(ge=0)] = 4
+    """How often the loss on the validation split is measured."""
     seed: int = 42
+    """Of the order of lessons, dropout and new weights."""
 
     @property
     def lora_alpha(self) -> float:

@@ -19,6 +19,7 @@ class Recipe(Section):
     """A whole recipe."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    """Of the run: small letters, digits and hyphens. The run folder is `runs/NAME` unless `--out` names one."""
     task: Task
     teacher: Teacher
     dataset: Dataset = Dataset()

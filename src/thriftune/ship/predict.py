@@ -46,7 +46,7 @@ class Predictor:
 
     def __init__(self, recipe: Recipe, student: "Student", task: Task) -> None:
         self.recipe, self.student, self.task = recipe, student, task
-        self.collections = [*recipe.task.collections, *recipe.task.databases, *recipe.task.schemas]
+        self.collections = recipe.task.names
 
     def predict(
         self,

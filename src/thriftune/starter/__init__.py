@@ -2,5 +2,6 @@
 
 source  mapping and documents: from a live index, or from files
 text    the recipe as text
+sheet   what to paste into a chat model, where no teacher can be asked by a program
 make    a folder with recipe, mapping and documents
 """

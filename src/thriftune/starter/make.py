@@ -6,12 +6,15 @@ from pathlib import Path
 from thriftune.errors import InputError
 from thriftune.recipe import load
 from thriftune.runs import write_text
+from thriftune.starter.sheet import sheet
 from thriftune.starter.source import Source, lines
 from thriftune.starter.text import Chosen, recipe_text
 
+SHEET = "ask-a-chat-model.txt"
+
 
 def make(folder: Path, chosen: Chosen, source: Source) -> Path:
-    """Write `recipe.yaml`, `mapping.json` and `documents.jsonl`; return the recipe's path.
+    """Write recipe, mapping and documents, and without a teacher the sheet; return the recipe's path.
 
     Raises:
         InputError: there is a recipe already.
@@ -22,6 +25,8 @@ def make(folder: Path, chosen: Chosen, source: Source) -> Path:
         raise InputError(f"{path} is there already; choose another folder or move it away")
     write_text(folder / "mapping.json", json.dumps(source.mapping, indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "documents.jsonl", lines(source.documents))
+    if not chosen.teacher:
+        write_text(folder / SHEET, sheet(chosen.index, source.mapping, source.documents))
     write_text(path, recipe_text(chosen, source.mapping, len(source.documents)))
     load(path)  # what is written is a recipe; else this is a bug, and says so
     return path

@@ -37,7 +37,7 @@ def from_server(engine: Engine, index: str, most: int) -> Source:
     return Source(mapping, documents, engine.url)
 
 
-def from_files(mapping: Path, documents: Path, most: int) -> Source:
+def from_files(mapping: Path, documents: Path, index: str, most: int) -> Source:
     """Read what `GET /INDEX/_mapping` printed, and documents as JSON lines.
 
     Raises:
@@ -46,7 +46,7 @@ def from_files(mapping: Path, documents: Path, most: int) -> Source:
     found = list(islice(read_documents(documents), most))
     if not found:
         raise InputError(f"{documents} holds no documents, so no answer could be judged")
-    return Source(read_mapping(mapping), found)
+    return Source(read_mapping(mapping, index), found)
 
 
 def lines(documents: list[dict[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from thriftune.tasks.query_dsl.mapping import fields_of
 
 _NOTED = 6  # fields named as examples
+_RATES = {"full": "5.0e-4", "lora": "2.0e-3", "qlora": "2.0e-3"}  # as in recipes/films-study.yaml
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def recipe_text(chosen: Chosen, mapping: dict[str, Any], documents: int) -> str:
         _task(chosen, mapping, documents),
         _teacher(chosen),
         "student:\n  model: smollm2-135m-instruct  # or a Hugging Face id, or a folder; causal or T5-like",
-        f"train:\n  modality: {chosen.modality:<6}  # full, lora or qlora; `thriftune plan` says what fits",
+        _train(chosen),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -77,7 +78,8 @@ def _teacher(chosen: Chosen) -> str:
         return "\n".join(
             [
                 "teacher:",
-                '  # {"id", "collection", "questions": […], "response": "<rationale>…</rationale><answer>…</answer>"}',
+                '  # A line is {"prompt": "a question", "dsl": {"query": …}, "rationale": "why"}. A chat model that is',
+                "  # given ask-a-chat-model.txt writes such lines. Each is run, and kept only if it finds something.",
                 "  lessons: [lessons.jsonl]",
             ]
         )
@@ -92,6 +94,17 @@ def _teacher(chosen: Chosen) -> str:
             "  expand: {count: 300}           # questions that the teacher thinks up from mapping and documents",
             "  # price: {input_per_million: 0.0, output_per_million: 0.0}",
             "  # budget_usd: 5                # hard; needs the price",
+        ]
+    )
+
+
+def _train(chosen: Chosen) -> str:
+    return "\n".join(
+        [
+            "train:",
+            f"  modality: {chosen.modality:<14}  # full, lora or qlora; `thriftune plan` says what fits",
+            f"  learning_rate: {_RATES[chosen.modality]:<9}  # goes with the modality: {_RATES['lora']} for adapters",
+            "  epochs: 3                 # how often each lesson is seen",
         ]
     )
 

@@ -157,5 +157,6 @@ def path_of(item: str) -> Path:
     path = _DEMO / f"{item.removeprefix('demo:')}.jsonl" if item.startswith("demo:") else Path(item)
     if not path.exists():
         known = ", ".join(f"demo:{found.stem}" for found in sorted(_DEMO.glob("*.jsonl")))
-        raise InputError(f"teacher.lessons: there is no file {item!r}. Embedded ones: {known}")
+        line = '{"prompt": "a question", "dsl": {…}, "rationale": "why"}'
+        raise InputError(f"teacher.lessons: there is no file {item!r}. Embedded ones: {known}. A line of one: {line}")
     return path
