@@ -77,7 +77,7 @@ def main() -> None:
         rows = measured(profile, modality, chosen)
         found["rows"] = [row for row in found["rows"] if row not in there] + rows
         found["ratios"].setdefault(profile, {})[modality] = ratios(rows)
-        found["machine"] = machine()
+        found["machine"] = machine(found.get("machine", {}))
         RESULT.write_text(json.dumps(found, indent=1) + "\n")
     print(table(found))
 
@@ -197,14 +197,13 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def machine() -> dict[str, Any]:
-    """Return what the figures depend on, with the measured ceiling of matrix products."""
+def machine(known: dict[str, Any]) -> dict[str, Any]:
+    """Return what the figures depend on, with the best ceiling of matrix products that was measured so far."""
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ": unknown")
     libraries = {name: version(name) for name in ("torch", "transformers", "peft", "trl")}
     found = {"cpu": f"{os.cpu_count()} x {cpu.partition(': ')[2]}", "python": platform.python_version(), **libraries}
-    return found | {
-        f"gflops_{name}": ceiling(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
-    }
+    best = {f"gflops_{name}": ceiling(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
+    return found | {name: max(value, known.get(name, 0.0)) for name, value in best.items()}
 
 
 def ceiling(dtype: torch.dtype) -> float:
