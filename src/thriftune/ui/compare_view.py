@@ -6,11 +6,10 @@ from typing import Any
 from nicegui import ui
 
 from thriftune.errors import UserError
-from thriftune.evaluate.compare import METRICS, Both, Comparison, compare
-from thriftune.records import Prediction, Verdict
+from thriftune.evaluate.compare import METRICS, Comparison, compare
 from thriftune.report.curves import loss_curves
 from thriftune.runs import Run, read_lines
-from thriftune.ui.colours import coloured
+from thriftune.ui.pair_view import show_pair
 from thriftune.ui.results import table
 
 _EACH = 5  # questions shown at once
@@ -85,37 +84,8 @@ def _differing(found: Comparison, names: tuple[str, str]) -> None:
         start = len(place.default_slot.children)
         with place:
             for both in differing[start : start + _EACH]:
-                _both(both, names)
+                show_pair(both, names)
         button.set_visibility(start + _EACH < len(differing))
 
     button = ui.button("Show more", on_click=more).props("outline no-caps").classes("more")
     more()
-
-
-def _both(both: Both, names: tuple[str, str]) -> None:
-    question = both.predictions[0].question
-    with ui.element("article").classes("card"):
-        with ui.element("div").classes("meta"):
-            ui.label(f"{question.collection} · {question.id}")
-        ui.label(question.text).classes("question")
-        with ui.element("div").classes("pair"):
-            for name, prediction, verdict in zip(names, both.predictions, both.verdicts, strict=True):
-                _side(name, prediction, verdict)
-        with ui.element("details"):
-            with ui.element("summary"):
-                ui.label("Gold answer")
-            ui.html(coloured(both.predictions[0].gold), sanitize=False).classes("query")
-            ui.label(f"returned {both.verdicts[0].gold_result}").classes("note")
-
-
-def _side(name: str, prediction: Prediction, verdict: Verdict) -> None:
-    with ui.element("div").classes("side"):
-        with ui.element("h2"):
-            ui.label(f"{name}: {'right' if verdict.execution_match else 'wrong'}").classes(
-                "good" if verdict.execution_match else "bad"
-            )
-        ui.html(coloured(prediction.text), sanitize=False).classes("query")
-        if verdict.result:
-            ui.label(f"returned {verdict.result}").classes("note")
-        if verdict.fault:
-            ui.label(f"{verdict.fault}: {verdict.detail}").classes("note")
