@@ -77,7 +77,7 @@ def shuffled(value, chance, steps=()):
         return float(value) if type(value) is int else value
     items = [shuffled(item, chance, (*steps, 0)) for item in value]
     in_bool = steps[-2:-1] == ("bool",) and steps[-1] in ("must", "filter", "should", "must_not")
-    if in_bool or (steps[-2:-1] == ("terms",) and steps[-1] != "order"):
+    if in_bool or (steps[-2:-1] == ("terms",) and steps[-1] not in (0, "order")):
         chance.shuffle(items)
     return items[0] if in_bool and len(items) == 1 and isinstance(items[0], dict) else items
 

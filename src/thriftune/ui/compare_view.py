@@ -78,6 +78,11 @@ def _differing(found: Comparison, names: tuple[str, str]) -> None:
     differing = [both for both in found.shared if both.differ]
     with ui.element("h3"):
         ui.label(f"Where they differ: {len(differing)} of {len(found.shared)} questions")
+    ui.html(
+        '<mark class="only">underlined</mark>: only on that side &nbsp; '
+        '<mark class="changed">dashed</mark>: another value on the other side',
+        sanitize=False,
+    ).classes("note")
     place = ui.element("div").classes("differing")
 
     def more() -> None:

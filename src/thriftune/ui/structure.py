@@ -42,7 +42,7 @@ def differences(first: Any, second: Any) -> list[Difference]:
 def spelled(value: Any, steps: Path = ()) -> str:
     """Return one text for all spellings of a value that say the same.
 
-    `steps` are the keys that lead to it, for they tell which lists have no order.
+    `steps` are the keys that lead to it, 0 for any place in a list: they tell which lists have no order.
     """
     return json.dumps(_plain(value, steps), sort_keys=True)
 
@@ -64,7 +64,7 @@ def _is_clauses(steps: Path) -> bool:
 
 def _is_free(steps: Path) -> bool:
     """Whether the order of a list there means nothing."""
-    return _is_clauses(steps) or (steps[-2:-1] == ("terms",) and steps[-1] != "order")
+    return _is_clauses(steps) or (steps[-2:-1] == ("terms",) and steps[-1] not in (0, "order"))
 
 
 def _between(first: Part, second: Part, steps: Path) -> Iterator[Difference]:
