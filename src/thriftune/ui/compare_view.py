@@ -63,7 +63,7 @@ def _curves(sides: tuple[Side, Side]) -> None:
                     ui.label(f"Loss per token of {name}")
                 ui.html(picture, sanitize=False).classes("picture")
     ui.html(
-        '<span class="key-a">■ label</span> &nbsp; <span class="key-b">■ rationale</span> &nbsp; '
+        '<span class="key-a">━ ● label</span> &nbsp; <span class="key-b">╍ ○ rationale</span> &nbsp; '
         "lines: training, smoothed; dots: validation",
         sanitize=False,
     ).classes("note")
