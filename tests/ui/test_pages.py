@@ -54,7 +54,7 @@ def test_two_runs_are_compared(runs, serve, tab):
     pages = serve(runs)
     _answer(runs / "long", {0: True, 1: True, 2: True}, json.dumps({"query": {"term": {"genre": SCRIPT}}, "size": 3}))
     _answer(runs / "short", {0: True, 1: False, 2: False}, '{"query": {"term": {"genre": "War"}}}')
-    page = tab.open(pages.address("runs"))
+    page = tab.open(pages.address("runs", first="long / tuned", second="long / base"))
     rows = page.locator(".numbers").first.locator("tr")
     assert [rows.nth(n).locator("td").first.text_content() for n in (1, 2)] == ["long", "short"]
     scores = json.loads((runs / "long" / "scores.json").read_text())["tuned"]["execution_match"]
@@ -71,6 +71,10 @@ def test_two_runs_are_compared(runs, serve, tab):
     assert sides.first.locator("mark").all_text_contents() == [f'"{SCRIPT}"', '"size": 3']
     assert sides.last.locator("mark.changed").all_text_contents() == ['"War"']
     told = [row.locator("td").all_text_contents() for row in cards.first.locator(".differences-told tr").all()[1:]]
+    cards.first.get_by_role("button", name="Run both").click()
+    sides.first.locator("table").wait_for()
+    sides.last.locator("table").wait_for()
+    assert SCRIPT in sides.first.locator("table").text_content() and "War" in sides.last.locator("table").text_content()
     assert told == [["query.term.genre", f'"{SCRIPT}"', '"War"'], ["size", "3", "–"]]
     assert "long / tuned: right" in sides.first.text_content() and SCRIPT in sides.first.text_content()
     assert "short / tuned: wrong" in sides.last.text_content() and "returned" in sides.last.text_content()

@@ -8,24 +8,25 @@ from nicegui import ui
 from thriftune.errors import UserError
 from thriftune.evaluate.compare import METRICS, Comparison, compare
 from thriftune.report.curves import loss_curves
-from thriftune.runs import Run, read_lines
+from thriftune.runs import read_lines
+from thriftune.ui.bench import Bench
 from thriftune.ui.pair_view import show_pair
 from thriftune.ui.results import table
 
 _EACH = 5  # questions shown at once
-Side = tuple[str, Path, str]  # shown name, folder, student
+Side = tuple[str, Bench, str]  # shown name, run, student
 
 
 def show_comparison(first: Side, second: Side) -> None:
     """Draw the comparison of two students."""
     try:
-        found = compare((Run(first[1]), first[2]), (Run(second[1]), second[2]))
+        found = compare((first[1].run, first[2]), (second[1].run, second[2]))
     except UserError as error:
         ui.label(str(error)).classes("bad")
         return
     _differences(found, first[0], second[0])
     _curves((first, second))
-    _differing(found, (first[0], second[0]))
+    _differing(found, (first[0], second[0]), (first[1], second[1]))
 
 
 def _differences(found: Comparison, first: str, second: str) -> None:
@@ -52,7 +53,10 @@ def _points(cell: dict[str, float | int] | None) -> str:
 
 
 def _curves(sides: tuple[Side, Side]) -> None:
-    pictures = [(folder.name, loss_curves(_metrics(folder))) for folder in dict.fromkeys(side[1] for side in sides)]
+    pictures = [
+        (bench.name, loss_curves(_metrics(bench.run.path("metrics.jsonl"))))
+        for bench in dict.fromkeys(s[1] for s in sides)
+    ]
     shown = [(name, picture) for name, picture in pictures if picture]
     if not shown:
         return
@@ -69,12 +73,11 @@ def _curves(sides: tuple[Side, Side]) -> None:
     ).classes("note")
 
 
-def _metrics(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "metrics.jsonl"
+def _metrics(path: Path) -> list[dict[str, Any]]:
     return [value for _, value in read_lines(path)] if path.exists() else []
 
 
-def _differing(found: Comparison, names: tuple[str, str]) -> None:
+def _differing(found: Comparison, names: tuple[str, str], benches: tuple[Bench, Bench]) -> None:
     differing = [both for both in found.shared if both.differ]
     with ui.element("h3"):
         ui.label(f"Where they differ: {len(differing)} of {len(found.shared)} questions")
@@ -89,7 +92,7 @@ def _differing(found: Comparison, names: tuple[str, str]) -> None:
         start = len(place.default_slot.children)
         with place:
             for both in differing[start : start + _EACH]:
-                show_pair(both, names)
+                show_pair(both, names, benches)
         button.set_visibility(start + _EACH < len(differing))
 
     button = ui.button("Show more", on_click=more).props("outline no-caps").classes("more")

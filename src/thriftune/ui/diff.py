@@ -5,7 +5,7 @@ Queries in JSON are compared by structure; any other text (SQL, JSON that is bro
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal
@@ -47,12 +47,9 @@ def compared(first: str, second: str) -> Compared:
         where = places(texts[0]), places(texts[1])
     except (ValueError, RecursionError):
         return Compared(texts, _by_words(*texts), "words", [])
-    marks = (
-        [_mark(each.first, each.second, where[0]) for each in found if each.first],
-        [_mark(each.second, each.first, where[1]) for each in found if each.second],
-    )
-    rows = [_row(each, texts, where) for each in found]
-    return Compared(texts, (sorted(marks[0]), sorted(marks[1])), "structure", rows)
+    one = sorted(_mark(each.first, each.second, where[0]) for each in found if each.first)
+    other = sorted(_mark(each.second, each.first, where[1]) for each in found if each.second)
+    return Compared(texts, (one, other), "structure", [_row(each, texts, where) for each in found])
 
 
 def _read(text: str) -> Any:
@@ -109,16 +106,17 @@ def _step(step: str | int) -> str:
 
 
 def _by_words(first: str, second: str) -> tuple[list[Mark], list[Mark]]:
-    words = list(_WORD.finditer(first)), list(_WORD.finditer(second))
-    marks: tuple[list[Mark], list[Mark]] = [], []
-    for tag, a, a_end, b, b_end in SequenceMatcher(None, *([w[0] for w in side] for side in words)).get_opcodes():
+    words, others = list(_WORD.finditer(first)), list(_WORD.finditer(second))
+    marks: list[Mark] = []
+    other_marks: list[Mark] = []
+    matcher = SequenceMatcher(None, [word[0] for word in words], [word[0] for word in others])
+    for tag, a, a_end, b, b_end in matcher.get_opcodes():
         if tag != "equal":
             kind: Literal["changed", "only"] = "changed" if tag == "replace" else "only"
-            for found, side, start, end in ((marks[0], words[0], a, a_end), (marks[1], words[1], b, b_end)):
-                found += _run(side[start:end], kind)
-    return marks
+            marks += _run(words[a:a_end], kind)
+            other_marks += _run(others[b:b_end], kind)
+    return marks, other_marks
 
 
-def _run(words: Iterable[re.Match[str]], kind: Literal["changed", "only"]) -> list[Mark]:
-    chosen = list(words)
-    return [Mark(chosen[0].start(), chosen[-1].end(), kind)] if chosen else []
+def _run(words: Sequence[re.Match[str]], kind: Literal["changed", "only"]) -> list[Mark]:
+    return [Mark(words[0].start(), words[-1].end(), kind)] if words else []

@@ -1,17 +1,14 @@
 """What the review page shows of one lesson, and of an answer that the checks refused."""
 
-from dataclasses import asdict
-
 from nicegui import background_tasks, run, ui
 
-from thriftune.errors import UserError
 from thriftune.records import Lesson, Reject
 from thriftune.teach.reviews import Review
 from thriftune.ui.bench import Bench
 from thriftune.ui.colours import coloured
 from thriftune.ui.doubts import of_found
 from thriftune.ui.filters import verdict_of
-from thriftune.ui.results import show_found
+from thriftune.ui.results import show_run
 
 _MOST = 5  # hits shown
 
@@ -84,18 +81,8 @@ def _titled(text: str) -> None:
 
 
 async def _run_it(bench: Bench, lesson: Lesson, place: ui.element, doubted: Doubted) -> None:
-    found, everything, fault = None, None, ""
-    try:
-        found = await run.io_bound(bench.found, lesson.question, lesson.label, _MOST)
+    found = await show_run(bench, lesson.question, lesson.label, place, _MOST)
+    if found:
         everything = await run.io_bound(bench.everything, lesson.question)
-    except UserError as error:
-        fault = str(error)
-    if place.is_deleted:  # another lesson is shown by now
-        return
-    place.clear()
-    with place:
-        if found is not None:
-            show_found(asdict(found))
+        if not place.is_deleted:
             doubted.add(of_found(found, everything))
-        else:
-            ui.label(f"No index can be reached, so it was not run. {fault}").classes("note")

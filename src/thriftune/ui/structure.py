@@ -71,13 +71,14 @@ def _between(first: Part, second: Part, steps: Path) -> Iterator[Difference]:
     if spelled(first.value, steps) == spelled(second.value, steps):
         return
     kinds = type(first.value), type(second.value)
+    pairs: list[tuple[str | int, Part | None, Part | None]] = []
     if kinds == (dict, dict):
-        pairs = [(key, *_members(key, first, second)) for key in dict.fromkeys([*first.value, *second.value])]
+        keys = dict.fromkeys([*first.value, *second.value])
+        pairs = [(key, _member(key, first), _member(key, second)) for key in keys]
     elif kinds == (list, list) or (set(kinds) == {dict, list} and _is_clauses(steps)):
         pair = _as_bags if _is_free(steps) else _in_order
-        pairs = [(0, *found) for found in pair(_items(first), _items(second))]
+        pairs = [(0, one, other) for one, other in pair(_items(first), _items(second))]
     else:
-        pairs = []
         yield Difference(first, second)
     for step, one, other in pairs:
         if one and other:
@@ -86,8 +87,8 @@ def _between(first: Part, second: Part, steps: Path) -> Iterator[Difference]:
             yield Difference(one, other)
 
 
-def _members(key: str, first: Part, second: Part) -> tuple[Part | None, ...]:
-    return tuple(Part((*part.path, key), part.value[key]) if key in part.value else None for part in (first, second))
+def _member(key: str, part: Part) -> Part | None:
+    return Part((*part.path, key), part.value[key]) if key in part.value else None
 
 
 def _items(part: Part) -> list[Part]:
@@ -125,8 +126,8 @@ def _without(items: Sequence[Part], others: Sequence[Part]) -> list[Part]:
 
 
 def _in_order(first: Sequence[Part], second: Sequence[Part]) -> Pairs:
-    texts = [[spelled(item.value) for item in items] for items in (first, second)]
-    for tag, a, a_end, b, b_end in SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
+    ones, others = [spelled(item.value) for item in first], [spelled(item.value) for item in second]
+    for tag, a, a_end, b, b_end in SequenceMatcher(None, ones, others, autojunk=False).get_opcodes():
         for one, other in zip_longest(first[a:a_end], second[b:b_end]):
             if tag == "equal":
                 continue
