@@ -1,11 +1,10 @@
 """Two students compared: paired differences, loss curves, and the questions where they differ."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nicegui import ui
 
-from thriftune.errors import UserError
 from thriftune.evaluate.compare import METRICS, Comparison, compare
 from thriftune.report.curves import loss_curves
 from thriftune.runs import read_lines
@@ -14,19 +13,26 @@ from thriftune.ui.pair_view import show_pair
 from thriftune.ui.results import table
 
 _EACH = 5  # questions shown at once
-Side = tuple[str, Bench, str]  # shown name, run, student
 
 
-def show_comparison(first: Side, second: Side) -> None:
-    """Draw the comparison of two students."""
-    try:
-        found = compare((first[1].run, first[2]), (second[1].run, second[2]))
-    except UserError as error:
-        ui.label(str(error)).classes("bad")
-        return
-    _differences(found, first[0], second[0])
-    _curves((first, second))
-    _differing(found, (first[0], second[0]), (first[1], second[1]))
+class Side(NamedTuple):
+    """A student: the name that is shown, its run, and `tuned` or `base`."""
+
+    shown: str
+    run: str
+    student: str
+
+
+def show_comparison(first: Side, second: Side, benches: tuple[Bench, Bench]) -> None:
+    """Draw the comparison of two students.
+
+    Raises:
+        InputError: a run has no answers of that student, a file is damaged, or they share no question.
+    """
+    found = compare((benches[0].run, first.student), (benches[1].run, second.student))
+    _differences(found, first.shown, second.shown)
+    _curves(benches)
+    _differing(found, (first.shown, second.shown), benches)
 
 
 def _differences(found: Comparison, first: str, second: str) -> None:
@@ -52,10 +58,9 @@ def _points(cell: dict[str, float | int] | None) -> str:
     return f"{100 * cell['value']:+.1f} [{100 * cell['low']:+.1f}, {100 * cell['high']:+.1f}] points"
 
 
-def _curves(sides: tuple[Side, Side]) -> None:
+def _curves(benches: tuple[Bench, Bench]) -> None:
     pictures = [
-        (bench.name, loss_curves(_metrics(bench.run.path("metrics.jsonl"))))
-        for bench in dict.fromkeys(s[1] for s in sides)
+        (bench.name, loss_curves(_metrics(bench.run.path("metrics.jsonl")))) for bench in dict.fromkeys(benches)
     ]
     shown = [(name, picture) for name, picture in pictures if picture]
     if not shown:

@@ -2,7 +2,8 @@
 
 from nicegui import ui
 
-from thriftune.ui.compare_view import show_comparison
+from thriftune.errors import UserError
+from thriftune.ui.compare_view import Side, show_comparison
 from thriftune.ui.frame import address, frame
 from thriftune.ui.overview import HEAD, overview, students
 from thriftune.ui.pictures import pareto_picture
@@ -30,7 +31,7 @@ def runs_page(workspace: Workspace, name: str, first: str, second: str) -> None:
 def _comparison(workspace: Workspace, name: str, first: str, second: str) -> None:
     judged = [(run, who) for run, folder in workspace.folders().items() for who in students(folder)]
     judged.sort(key=lambda side: side[1] != "tuned")  # two runs rather than one with its base
-    sides = {f"{run}{_BETWEEN}{who}": (workspace.bench(run), who) for run, who in judged}
+    sides = {f"{run}{_BETWEEN}{who}": (run, who) for run, who in judged}
     _titled("Two students on the same questions")
     if len(sides) < 2:
         ui.label("Two judged students are needed; `thriftune run` judges the tuned and the base one.").classes("note")
@@ -44,7 +45,11 @@ def _comparison(workspace: Workspace, name: str, first: str, second: str) -> Non
             chooser = ui.select(list(sides), value=chosen[place], label=title).classes(title.lower())
             chooser.props("outlined dense options-dense")
             chooser.on_value_change(lambda e, place=place: _again(name, chosen, place, e.value))
-    show_comparison((chosen[0], *sides[chosen[0]]), (chosen[1], *sides[chosen[1]]))
+    one, other = (Side(shown, *sides[shown]) for shown in chosen)
+    try:
+        show_comparison(one, other, (workspace.bench(one.run), workspace.bench(other.run)))
+    except UserError as error:  # a run is damaged, or they share no question
+        ui.label(str(error)).classes("bad")
 
 
 def _again(name: str, chosen: list[str], place: int, value: str) -> None:
