@@ -121,7 +121,7 @@ def test_figures_are_shown_with_their_intervals(tmp_path):
 
 
 def test_the_commands_and_the_recipe_that_made_it_are_named(tmp_path):
-    run = handmade(tmp_path, SCORES)
+    run = handmade(tmp_path, SCORES, metrics=METRICS)
     assert "Make it again" not in page(run).text, "no recipe of this version"
     asked = {
         "name": "shop",
@@ -184,7 +184,7 @@ def test_what_a_run_took_comes_from_its_manifest(tmp_path):
 
 
 def test_the_markdown_has_the_same_table(tmp_path):
-    run = handmade(tmp_path, SCORES)
+    run = handmade(tmp_path, SCORES, metrics=METRICS)
     report(run)
     text = run.path("report.md").read_text(encoding="utf-8")
     assert "| execution match | 0.0 % [0.0, 65.8] | 50.0 % [25.0, 75.0] |" in text
@@ -232,12 +232,12 @@ def test_a_parity_of_another_training_is_not_shown_and_a_damaged_one_is_named(tm
 
 
 def test_right_and_wrong_are_told_apart_and_the_unjudged_is_neither(tmp_path):
-    run = handmade(tmp_path, SCORES)
+    run = handmade(tmp_path, SCORES, metrics=METRICS)
     assert report(run) == {"examples": 2}
 
 
 def test_the_summary_shows_the_table_and_where_things_are(tmp_path):
-    run = handmade(tmp_path, SCORES)
+    run = handmade(tmp_path, SCORES, metrics=METRICS)
     report(run)
     lines = summary(run, scored=True).splitlines()
     assert re.fullmatch(r"2 test questions +base +tuned", lines[0])
@@ -247,7 +247,7 @@ def test_the_summary_shows_the_table_and_where_things_are(tmp_path):
 @pytest.mark.parametrize("name", ["scores.json", "predictions.jsonl", "verdicts.jsonl"])
 @pytest.mark.parametrize("damage", ["missing", "damaged"])
 def test_a_missing_or_damaged_file_is_named(tmp_path, name, damage):
-    run = handmade(tmp_path, SCORES)
+    run = handmade(tmp_path, SCORES, metrics=METRICS)
     if damage == "missing":
         run.path(name).unlink()
     else:
