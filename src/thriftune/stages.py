@@ -52,6 +52,7 @@ class Lazy:
 
 def _teach(run: Run, recipe: Recipe, task: Lazy) -> None:
     from thriftune.teach.build import identity, make
+    from thriftune.teach.doubts import DOUBTS
     from thriftune.teach.expand import ASKED
     from thriftune.teach.stage import LESSONS, REJECTS, teach
 
@@ -60,7 +61,7 @@ def _teach(run: Run, recipe: Recipe, task: Lazy) -> None:
         return teach(run, task(), teacher, Progress("teach"), recipe.teacher.samples)
 
     content = content_id(VERSION, task.content, identity(recipe.teacher))
-    _told(run, "teach", run.stage("teach", content, [LESSONS, REJECTS, ASKED], work))
+    _told(run, "teach", run.stage("teach", content, [LESSONS, REJECTS, DOUBTS, ASKED], work))
 
 
 def _dataset(run: Run, recipe: Recipe, task: Lazy) -> None:

@@ -19,7 +19,7 @@ from thriftune.progress import Progress
 from thriftune.recipe import Dataset
 from thriftune.records import Lesson, Question
 from thriftune.runs import Run, read_records, write_records
-from thriftune.similarity import alike
+from thriftune.similarity import alike, nearest
 from thriftune.tasks.base import Task
 
 WORDS = ["which", "films", "are", "horror", "late", "Flights", "ümlaut", "?", "90s"]
@@ -143,6 +143,25 @@ def test_all_alike_pairs_are_found(texts, least):
         if jaccard(texts[i], texts[j]) >= least
     }
     assert {(i, j): similarity for i, j, similarity in alike(texts, least)} == pytest.approx(expected)
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEXTS, st.lists(TEXTS, max_size=10), st.sampled_from([0.1, 0.5]))
+def test_the_nearest_come_first_and_none_is_left_out(text, texts, least):
+    found = nearest(text, texts, least)
+    assert [likeness for _, likeness in found] == sorted((likeness for _, likeness in found), reverse=True)
+    assert all(least <= likeness <= 1 for _, likeness in found)
+    words = set(re.findall(r"\w+", text.lower()))
+    for index, other in enumerate(texts):
+        if words and set(re.findall(r"\w+", other.lower())) == words and other.lower() == text.lower():
+            assert (index, 1.0) in found
+        if not words & set(re.findall(r"\w+", other.lower())):
+            assert index not in [place for place, _ in found]
+
+
+def test_the_same_in_other_words_is_near():
+    texts = ["films of the fifties", "show me westerns from 1999", "1999 westerns please"]
+    assert [index for index, _ in nearest("westerns from 1999", texts, 0.2)] == [1, 2]
 
 
 _ONCE = """

@@ -7,7 +7,9 @@ from html.parser import HTMLParser
 import pytest
 
 from thriftune.errors import InputError
+from thriftune.recipe import Recipe, load
 from thriftune.records import Prediction, Question, Verdict
+from thriftune.report.again import recipe_text
 from thriftune.report.curves import loss_curves
 from thriftune.report.stage import report
 from thriftune.report.text import summary
@@ -35,12 +37,12 @@ class Page(HTMLParser):
             self.attributes.setdefault(name, []).append(value or "")
         if tag == "tr":
             self.rows.append([])
-        self._cell = tag in ("td", "th")
-        if self._cell:
+        if tag in ("td", "th"):
+            self._cell = True
             self.rows[-1].append("")
 
     def handle_endtag(self, tag):
-        self._cell = False
+        self._cell = self._cell and tag not in ("td", "th")
 
     def handle_data(self, data):
         self.text += data
@@ -115,7 +117,34 @@ def test_figures_are_shown_with_their_intervals(tmp_path):
     assert html.row("execution match") == ["0.0 % [0.0, 65.8]", "50.0 % [25.0, 75.0]"]
     assert html.row("answers that could not be judged") == ["0", "1"], "left out of the rates, so told"
     assert html.row("invalid") == ["0", "1"], "the base was judged and had no such fault: that is a true 0"
-    assert html.row("term") == ["2", "–", "50 %"]
+    assert html.row("term") == ["2", "–", "50 % [9, 91]"]
+
+
+def test_the_commands_and_the_recipe_that_made_it_are_named(tmp_path):
+    run = handmade(tmp_path, SCORES, metrics=METRICS)
+    assert "Make it again" not in page(run).text, "no recipe of this version"
+    asked = {
+        "name": "shop",
+        "task": {"collections": {"a<b": {"demo": "films"}}},
+        "teacher": {"lessons": ["demo:films"]},
+    }
+    made_by = Recipe.model_validate(asked | {"train": {"rank": 32, "batch": 8}})
+    run.note(name="shop", recipe=made_by.model_dump(mode="json"))
+    text = page(run).text
+    for command in ("run", "train", "evaluate"):
+        assert f"thriftune {command} shop.yaml" in text
+    written = text.partition("Make it again")[2].partition("name: shop")[2].partition("Right")[0]
+    assert "rank: 32" in written and "a<b" in written and "batch" not in written, "what is default is left out"
+    (tmp_path / "shop.yaml").write_text(recipe_text(run.manifest))
+    assert load(tmp_path / "shop.yaml") == made_by
+
+
+def test_every_table_can_be_copied_as_text_and_reached_by_keyboard(tmp_path):
+    html = page(handmade(tmp_path, SCORES))
+    tables = html.tags.count("table")
+    assert html.tags.count("pre") == tables == html.attributes["tabindex"].count("0") == html.tags.count("caption")
+    assert "execution match\t0.0 % [0.0, 65.8]\t50.0 % [25.0, 75.0]" in html.text
+    assert html.tags.count("main") == html.tags.count("h1") == 1 and "lang" in html.attributes
 
 
 def test_a_missing_figure_is_a_dash_and_never_0(tmp_path):
@@ -155,7 +184,7 @@ def test_what_a_run_took_comes_from_its_manifest(tmp_path):
 
 
 def test_the_markdown_has_the_same_table(tmp_path):
-    run = handmade(tmp_path, SCORES)
+    run = handmade(tmp_path, SCORES, metrics=METRICS)
     report(run)
     text = run.path("report.md").read_text(encoding="utf-8")
     assert "| execution match | 0.0 % [0.0, 65.8] | 50.0 % [25.0, 75.0] |" in text
@@ -203,12 +232,12 @@ def test_a_parity_of_another_training_is_not_shown_and_a_damaged_one_is_named(tm
 
 
 def test_right_and_wrong_are_told_apart_and_the_unjudged_is_neither(tmp_path):
-    run = handmade(tmp_path, SCORES)
+    run = handmade(tmp_path, SCORES, metrics=METRICS)
     assert report(run) == {"examples": 2}
 
 
 def test_the_summary_shows_the_table_and_where_things_are(tmp_path):
-    run = handmade(tmp_path, SCORES)
+    run = handmade(tmp_path, SCORES, metrics=METRICS)
     report(run)
     lines = summary(run, scored=True).splitlines()
     assert re.fullmatch(r"2 test questions +base +tuned", lines[0])
@@ -218,7 +247,7 @@ def test_the_summary_shows_the_table_and_where_things_are(tmp_path):
 @pytest.mark.parametrize("name", ["scores.json", "predictions.jsonl", "verdicts.jsonl"])
 @pytest.mark.parametrize("damage", ["missing", "damaged"])
 def test_a_missing_or_damaged_file_is_named(tmp_path, name, damage):
-    run = handmade(tmp_path, SCORES)
+    run = handmade(tmp_path, SCORES, metrics=METRICS)
     if damage == "missing":
         run.path(name).unlink()
     else:
@@ -238,6 +267,11 @@ def test_a_missing_or_damaged_file_is_named(tmp_path, name, damage):
 )
 def test_curves_need_two_points_above_0(metrics):
     assert loss_curves(metrics) == ""
+
+
+def test_the_picture_is_told_in_words_too():
+    svg = loss_curves([{"step": n, "label_loss": 2 / n, "rationale_loss": 3.0} for n in range(1, 9)])
+    assert "label, training from 2.00 to 0.25; rationale, training from 3.00 to 3.00" in svg
 
 
 def test_label_only_has_no_rationale_curve():

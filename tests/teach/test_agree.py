@@ -11,6 +11,7 @@ from thriftune.recipe import Teacher
 from thriftune.records import Lesson, Question, Reject, Verdict
 from thriftune.runs import Run, read_records
 from thriftune.teach.agree import DISAGREEMENT, agreed
+from thriftune.teach.doubts import DOUBTS, read
 from thriftune.teach.stage import LESSONS, REJECTS, teach
 from thriftune.teach.teachers import OVER_BUDGET, Unanswered
 
@@ -19,11 +20,15 @@ from .test_stage import Finds, Spoken
 ASKED = Question(id="q", collection="c", text="t", meaning="q")
 
 
+def value(label: str) -> int:
+    return sum(map(int, label.split("+")))
+
+
 class Sums(Finds):
     """Labels are sums; their result is their value. Beyond 100 the robust check sees that odd and even differ."""
 
     def judge(self, question: Question, gold: str, predicted: str) -> Verdict:
-        one, two = (sum(map(int, label.split("+"))) for label in (gold, predicted))
+        one, two = value(gold), value(predicted)
         same = one == two or (one > 100 and two > 100)
         return Verdict(question_id=question.id, valid=True, execution_match=same, robust_match=one == two)
 
@@ -49,7 +54,9 @@ def results(*labels: str) -> list[Lesson | Reject]:
 )
 def test_the_first_of_the_majority_is_kept(labels, kept):
     found = agreed(Sums(), results(*labels))
-    assert isinstance(found, Lesson) and found.label == kept
+    assert isinstance(found.result, Lesson) and found.result.label == kept
+    agree = sum(bool(label) and value(label) == value(kept) for label in labels)
+    assert (f"came {agree} times" in found.against) is (agree < len(labels)), "only doubted where some did not agree"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +72,7 @@ def test_the_first_of_the_majority_is_kept(labels, kept):
 )
 def test_no_majority_is_a_reject_with_its_reason(labels, reason):
     found = agreed(Sums(), results(*labels))
-    assert isinstance(found, Reject) and found.reason == reason
+    assert isinstance(found.result, Reject) and found.result.reason == reason and found.against == ""
 
 
 class Many(Spoken):
@@ -99,6 +106,12 @@ def test_the_stage_waits_for_all_answers_and_lands_each_question_once(tmp_path):
         "no_rationale": 1,
     }
     assert figures["acceptance_rate"] == 0.5
+    assert {
+        name: [(each.reason, each.detail) for each in doubts] for name, doubts in read(run.path(DOUBTS)).items()
+    } == {
+        "same": [("split_vote", "3 answers: 2 different results, 0 rejected; the most frequent result came 2 times")],
+        "broken": [("split_vote", "3 answers: 1 different results, 1 rejected; the most frequent result came 2 times")],
+    }
 
 
 def test_a_question_whose_answers_the_budget_cut_short_does_not_land(tmp_path):

@@ -11,8 +11,9 @@ from thriftune.progress import Progress
 from thriftune.prompts import Prompt
 from thriftune.recipe import Teacher
 from thriftune.records import Lesson, Question, Reject, Verdict
-from thriftune.runs import Run, read_records
+from thriftune.runs import Run, read_records, write_records
 from thriftune.teach.build import identity
+from thriftune.teach.doubts import DOUBTS, Doubt, read
 from thriftune.teach.stage import LESSONS, REJECTS, teach
 from thriftune.teach.teachers import RecordedTeacher
 
@@ -142,6 +143,35 @@ def test_a_kill_at_any_byte_costs_only_the_record_in_flight(tmp_path, name):
         start(run, Finds())
         assert run.path(name).read_bytes().rstrip(b"\n") == whole.rstrip(b"\n"), f"cut at byte {size}"
         assert landed(run) == sorted(EXPECTED.items())
+
+
+class Twice(Spoken):
+    """Gives each refused answer back once, and answers better then."""
+
+    def answers(self, done=()):
+        self.better: dict[str, str] = {}
+        for question, response in super().answers(done):
+            yield question, response
+            if question.id in self.better:
+                yield question, self.better.pop(question.id)
+
+    def again(self, question, response, fault):
+        if question.id in ("q1", "q2") and response == ANSWERS[question.id]:
+            self.better[question.id] = ANSWERS["q0"] if question.id == "q1" else "no tags again"
+            return True
+        return False
+
+
+def test_a_lesson_of_the_second_try_is_doubted_and_one_of_the_first_is_not(tmp_path):
+    run = Run(tmp_path)
+    for _ in range(2):  # killed before the lesson landed, the doubt is written again and read once
+        teach(run, Finds(), Twice(ANSWERS), Progress("teach", io.StringIO()))
+        lessons = read_records(run.path(LESSONS), Lesson)
+        assert read(run.path(DOUBTS)) == {
+            "q1": [Doubt(question_id="q1", reason="second_try", detail="unmapped_field: no field [look]")]
+        }
+        write_records(run.path(LESSONS), [lesson for lesson in lessons if lesson.question.id != "q1"])
+    assert len(run.path(DOUBTS).read_text().splitlines()) == 2
 
 
 def test_a_second_start_asks_nothing(tmp_path):

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from thriftune.records import Lesson, Question
 from thriftune.runs import Run, append_record, read_records, write_records
+from thriftune.tasks.base import Found
+from thriftune.teach.doubts import Doubt
 from thriftune.teach.reviews import REVIEWS, Review, id_of
 from thriftune.ui.colours import coloured, laid_out
 from thriftune.ui.desk import Desk, Overtaken
-from thriftune.ui.filters import after
+from thriftune.ui.doubts import all_doubts, of_found
+from thriftune.ui.filters import after, likes
 
 LESSONS = [
     Lesson(
@@ -95,6 +98,47 @@ def test_next_and_back_go_around():
     assert [after(list("bd"), order, seen) for seen in ("", "a", "b", "c", "d")] == ["b", "b", "d", "d", "b"]
     assert [after(list("bd"), order, seen, -1) for seen in ("a", "b", "e")] == ["d", "d", "d"]
     assert after([], order, "a") is None
+
+
+def asked(number, text, label="find", meaning=""):
+    question = Question(id=f"a{number}", collection="c", text=text, meaning=meaning or f"a{number}")
+    return Lesson(question=question, rationale="r", label=label)
+
+
+def test_doubts_name_what_speaks_against_a_lesson_and_nothing_else():
+    lessons = {
+        "right": asked(1, "the 12 longest films of 1,990 and v8", '{"size": 12, "year": 1990}'),
+        "number": asked(2, "films from 1995 to 2001", '{"gte": 1995}'),
+        "one": asked(3, "which are the very old films of france", "find france"),
+        "two": asked(4, "Which are the very old films, of France?", "find paris"),
+        "twin": asked(5, "plays by the early poets of greece", "find greece"),
+        "other twin": asked(6, "Plays by the early poets of Greece", "find greece"),
+        "tried": asked(7, "something"),
+    }
+    recorded = {"a7": [Doubt(question_id="a7", reason="second_try", detail="empty_result: nothing")]}
+    found = all_doubts(lessons, recorded)
+    assert found.keys() == {"number", "one", "two", "tried"}
+    assert found["number"] == ["The question says 2001; the query does not"]
+    assert "“Which are the very old films, of France?” (a4)" in found["one"][0] and "(a3)" in found["two"][0]
+    assert found["tried"] == ["It is the teacher's second try: the first was refused as empty_result: nothing"]
+
+
+def test_doubts_of_what_was_found():
+    assert of_found(Found(3), 12) == of_found(Found(12), None) == of_found(Found(12, figures={"a": 1}), 12) == []
+    assert "nothing" in of_found(Found(0), 12)[0] and of_found(Found(0, figures={"a": 1}), 12) == []
+    assert "everything there is (1,200)" in of_found(Found(1200), 1200)[0]
+    assert "timeout" in of_found(Found(None, fault="timeout", detail="d"), 12)[0]
+
+
+def test_lessons_like_one_are_those_of_its_meaning_and_of_like_words():
+    lessons = {
+        "other": asked(1, "how many musicals were there"),
+        "alike": asked(2, "old films of france and spain"),
+        "own": asked(3, "old films of france", meaning="m"),
+        "meant": asked(4, "vintage french cinema", meaning="m"),
+    }
+    found = likes(lessons, "own")
+    assert list(found) == ["own", "meant", "alike"] and found["own"] == 1 and 0 < found["alike"] < 1
 
 
 class Tags(HTMLParser):

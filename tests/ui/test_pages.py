@@ -24,7 +24,7 @@ def test_a_question_is_answered_explained_and_kept_as_wrong(runs, recipe, serve,
     page = tab.open(serve(runs).address("ask", run="long"))
     page.get_by_label("Question").fill("which are Noir films?")
     page.keyboard.press("Enter")
-    page.locator(".answer article").wait_for(timeout=120_000)
+    page.locator(".answer article").wait_for()
     with load(runs / "long") as predictor:
         answer = predictor.predict(["which are Noir films?"], explain=True, execute=True)[0]
     shown = "".join(page.locator(".answer .query").first.text_content().split())
@@ -52,9 +52,9 @@ def test_a_run_without_a_student_says_so(taught, serve, tab):
 
 def test_two_runs_are_compared(runs, serve, tab):
     pages = serve(runs)
-    _answer(runs / "long", {0: True, 1: True, 2: True}, f"{SCRIPT} long")
-    _answer(runs / "short", {0: True, 1: False, 2: False}, "short")
-    page = tab.open(pages.address("runs"))
+    _answer(runs / "long", {0: True, 1: True, 2: True}, json.dumps({"query": {"term": {"genre": SCRIPT}}, "size": 3}))
+    _answer(runs / "short", {0: True, 1: False, 2: False}, '{"query": {"term": {"genre": "War"}}}')
+    page = tab.open(pages.address("runs", first="long / tuned", second="long / base"))
     rows = page.locator(".numbers").first.locator("tr")
     assert [rows.nth(n).locator("td").first.text_content() for n in (1, 2)] == ["long", "short"]
     scores = json.loads((runs / "long" / "scores.json").read_text())["tuned"]["execution_match"]
@@ -68,6 +68,14 @@ def test_two_runs_are_compared(runs, serve, tab):
     cards = page.locator(".differing article")
     assert cards.count() == 2
     sides = cards.first.locator(".side")
+    assert sides.first.locator("mark").all_text_contents() == [f'"{SCRIPT}"', '"size": 3']
+    assert sides.last.locator("mark.changed").all_text_contents() == ['"War"']
+    told = [row.locator("td").all_text_contents() for row in cards.first.locator(".differences-told tr").all()[1:]]
+    cards.first.get_by_role("button", name="Run both").click()
+    sides.first.locator("table").wait_for()
+    sides.last.locator("table").wait_for()
+    assert SCRIPT in sides.first.locator("table").text_content() and "War" in sides.last.locator("table").text_content()
+    assert told == [["query.term.genre", f'"{SCRIPT}"', '"War"'], ["size", "3", "–"]]
     assert "long / tuned: right" in sides.first.text_content() and SCRIPT in sides.first.text_content()
     assert "short / tuned: wrong" in sides.last.text_content() and "returned" in sides.last.text_content()
     assert page.evaluate("() => window.pwned") is None and tab.outside == [] and tab.faults == []
@@ -89,23 +97,41 @@ def _answer(folder, matches, text):
 
 def test_a_slider_moves_the_bars_as_the_command_line_plans(runs, recipe, serve, tab):
     page = tab.open(serve(runs).address("plan", run="long"))
-    page.locator(".bar-row").first.wait_for(timeout=240_000)
-    before = page.locator(".bars").text_content()
+    page.locator(".planned:not(.working) .bars").wait_for()
     assert page.locator(".bar-stack u").count() == page.locator(".bar-stack").count() >= 2
+    page.evaluate(_WATCH)
     page.locator(".s-prefix_tokens [role=slider]").focus()
     for _ in range(8):
         page.keyboard.press("ArrowRight")
-    page.wait_for_function("text => document.querySelector('.bars').textContent !== text", arg=before, timeout=240_000)
-    page.locator(".planned:not(.working)").wait_for(timeout=240_000)
-    assert "plan.prefix_tokens=1000" in page.locator(".command").text_content()
-    assert _sizes(page) == _planned(recipe(6), 1000) and tab.faults == []
+    page.locator(".planned:not(.working) .command", has_text="plan.prefix_tokens=1000").wait_for()
+    assert _sizes(page) == _planned(recipe(6), 1000)
+    watched = page.evaluate("() => window.watched")
+    assert {"working": True, "bars": True, "told": True} in watched, "the old bars stay, greyed, and it is said"
+    assert watched[-1] == {"working": False, "bars": True, "told": False}
+
+    page.locator(".s-memory_gb [role=slider]").focus()
+    page.keyboard.press("ArrowRight")  # what there is of memory changes no simulation
+    page.locator(".planned:not(.working) .command", has_text="plan.memory=2GB").wait_for()
+    assert _sizes(page) == _planned(recipe(6), 1000, "2GB") and tab.faults == []
+
+
+_WATCH = """() => {
+  const planned = document.querySelector(".planned");
+  window.watched = [];
+  const note = () => window.watched.push({
+    working: planned.classList.contains("working"),
+    bars: Boolean(planned.querySelector(".bars")),
+    told: planned.querySelector(".status").textContent.startsWith("Simulating"),
+  });
+  new MutationObserver(note).observe(planned, {subtree: true, childList: true, characterData: true, attributes: true});
+}"""
 
 
 def _sizes(page):
     return [text.split(" · ")[0] for text in page.locator(".bar-size").all_text_contents()]
 
 
-def _planned(recipe, prefix_tokens):
+def _planned(recipe, prefix_tokens, memory="1GB"):
     """The same plan by the functions of `thriftune plan`."""
     from thriftune.plan.batches import rows_of_lengths
     from thriftune.plan.configs import config_of
@@ -115,7 +141,8 @@ def _planned(recipe, prefix_tokens):
 
     config = config_of(recipe.student.model)
     lengths = recipe.plan.model_copy(update={"prefix_tokens": prefix_tokens})
-    plan = make_plan(recipe, config, rows_of_lengths(config, lengths, recipe.train), device_for(recipe), None)
+    device = device_for(recipe, memory=memory)
+    plan = make_plan(recipe, config, rows_of_lengths(config, lengths, recipe.train), device, None)
     options = [option for line in plan.lines for option in (line.asked, line.turned) if option and not option.missing]
     return [size(option.bytes) for option in options]
 

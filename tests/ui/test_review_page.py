@@ -5,8 +5,9 @@ from collections import Counter
 
 import pytest
 
-from thriftune.records import Lesson
-from thriftune.runs import Run, read_records
+from thriftune.records import Lesson, Reject
+from thriftune.runs import Run, read_records, write_records
+from thriftune.teach.doubts import Doubt
 from thriftune.teach.reviews import REVIEWS, Review, reviewed, standing
 
 from .conftest import GENRES, SCRIPT
@@ -155,3 +156,78 @@ def test_filters_by_family_and_verdict(taught, serve, tab):
     for _ in range(4):
         assert family in page.locator(".chip").all_text_contents()
         press(page, "ArrowRight")
+
+
+def reword(folder, texts):
+    """Ask some lessons in other words."""
+    lessons = read_records(folder / "lessons.jsonl", Lesson)
+    for number, text in texts.items():
+        question = lessons[number].question.model_copy(update={"text": text})
+        lessons[number] = lessons[number].model_copy(update={"question": question})
+    write_records(folder / "lessons.jsonl", lessons)
+    return [lesson.question for lesson in lessons]
+
+
+def test_why_a_lesson_may_be_wrong_is_said(taught, serve, tab):
+    asked = reword(taught, {3: "films of war in 1914"})
+    vote = f"3 answers: {SCRIPT}"
+    write_records(taught / "doubts.jsonl", [Doubt(question_id=asked[5].id, reason="split_vote", detail=vote)])
+    pages = serve(taught.parent)
+    page = tab.open(pages.address("review"))
+    everything = "It finds everything there is (12)"  # from the year of the first document on
+    page.get_by_text(everything).wait_for()
+    press(page, "j")
+    page.locator(".returned table").wait_for()
+    assert page.locator(".doubted").is_hidden() and page.get_by_text(everything).count() == 0
+
+    page = tab.open(pages.address("review", verdict="doubted"))
+    assert page.locator(".question").text_content() == "films of war in 1914"
+    assert "The question says 1914; the query does not" in page.locator(".doubted").text_content()
+    press(page, "a")
+    assert f"Not all samples of the teacher agree: {vote}" in page.locator(".doubted").text_content()
+    page.keyboard.press("r")
+    page.get_by_text("No lesson is like that.").wait_for()
+    assert len(decisions(taught)) == 2 and page.evaluate("() => window.pwned") is None and tab.faults == []
+
+
+def test_lessons_like_one_are_walked_the_most_alike_first(taught, serve, tab):
+    asked = reword(taught, {3: "films of war from 1990", 7: "war films from 1990 on", 9: "War from 1990: films of it"})
+    page = tab.open(serve(taught.parent).address("review"))
+    for _ in range(3):
+        press(page, "j")
+    page.keyboard.press("s")
+    page.get_by_text("3 listed like “films of war from 1990”").wait_for()
+    assert page.locator(".question").text_content() == asked[3].text
+    texts = []
+    for _ in range(3):
+        press(page, "j")
+        texts.append(page.locator(".question").text_content())
+    assert sorted(texts) == sorted([asked[7].text, asked[9].text, asked[3].text]) and texts[-1] == asked[3].text
+    press(page, "a")  # goes on among them
+    assert page.locator(".question").text_content() in texts[:2]
+    assert "2 listed" in page.locator(".listing").text_content() and "like=" in page.url
+    page.reload()
+    page.get_by_text("2 listed like").wait_for()
+    page.wait_for_function("() => window.socket?.connected")
+    page.keyboard.press("s")
+    page.locator(".listing").wait_for(state="hidden")
+    assert len(decisions(taught)) == 1 and tab.faults == []
+
+
+def test_refused_answers_are_shown_with_their_reason_and_cannot_be_decided(taught, serve, tab):
+    question = read_records(taught / "lessons.jsonl", Lesson)[0].question
+    refused = [
+        Reject(question=question, reason=reason, detail=f"because {SCRIPT}", response=response)
+        for reason, response in (("empty_result", f"<answer>{SCRIPT}</answer>"), ("teacher_error", ""))
+    ]
+    write_records(taught / "rejects.jsonl", refused)
+    page = tab.open(serve(taught.parent).address("review", verdict="refused"))
+    page.get_by_text("The checks refused 2 answers: 1 as empty_result, 1 as teacher_error").wait_for()
+    assert f"empty_result: because {SCRIPT}" in page.locator("article").text_content()
+    assert f"<answer>{SCRIPT}</answer>" in page.locator(".query").text_content()
+    assert page.get_by_role("button", name="Accept").is_hidden()
+    for key in "aers":
+        page.keyboard.press(key)
+    press(page, "j")
+    assert "Nothing." in page.locator("article").text_content() and page.locator(".editor").count() == 0
+    assert decisions(taught) == [] and page.evaluate("() => window.pwned") is None and tab.faults == []

@@ -18,7 +18,7 @@ def interval(values: Sequence[float], resamples: int, seed: int = 42) -> dict[st
     n = len(values)
     mean = sum(values) / n
     if min(values) == max(values):
-        low, high = _wilson(mean, n) if mean in (0.0, 1.0) else (mean, mean)
+        low, high = wilson(mean, n) if mean in (0.0, 1.0) else (mean, mean)
     else:
         chance = random.Random(seed)
         means = sorted(sum(chance.choices(values, k=n)) / n for _ in range(resamples))
@@ -83,7 +83,8 @@ def _percentiles(resampled: list[float], value: float) -> tuple[float, float]:
     return min(low, value), max(high, value)
 
 
-def _wilson(rate: float, n: int) -> tuple[float, float]:
+def wilson(rate: float, n: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a rate of n questions: it holds for few of them too."""
     centre = (rate + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * (rate * (1 - rate) / n + _Z**2 / (4 * n * n)) ** 0.5
     return max(0.0, centre - half), min(1.0, centre + half)

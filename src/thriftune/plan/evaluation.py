@@ -34,17 +34,21 @@ class Evaluation:
 def evaluated(config: Any, evaluate: Evaluate, rows: Sequence[Row], precision: str) -> Evaluation:
     """Simulate how a batch of the longest questions is answered with as many tokens as may be written."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    longest = sorted(rows, key=lambda row: len(row.question))[-evaluate.batch :]
     depth, shallow = depth_of(config), SHALLOW[kind_of_config(config)]
 
     def run(some: Any) -> Meter:
-        return _answers(some, dtype, longest, evaluate.max_new_tokens)
+        return _answers(some, dtype, longest(rows, evaluate), evaluate.max_new_tokens)
 
     if depth is None or depth <= max(shallow):
         peak = run(config).peak
     else:
         peak = extrapolated({layers: run(with_depth(config, layers)).segments for layers in shallow}, depth)
     return Evaluation(peak.total, peak.bytes["parameters"] * 4 // dtype.itemsize)
+
+
+def longest(rows: Sequence[Row], evaluate: Evaluate) -> list[Row]:
+    """Return a batch of the longest questions."""
+    return sorted(rows, key=lambda row: len(row.question))[-evaluate.batch :]
 
 
 def _answers(config: Any, dtype: torch.dtype, rows: Sequence[Row], max_new_tokens: int) -> Meter:

@@ -5,8 +5,7 @@ from typing import Any
 
 from thriftune.plan.batches import Rows
 from thriftune.plan.devices import GB, Device
-from thriftune.plan.evaluation import evaluated
-from thriftune.plan.options import MODALITIES, SLACK, Asked, Option, as_asked, turned
+from thriftune.plan.options import MODALITIES, PLAIN, SLACK, Asked, Option, Simulations, as_asked, turned
 from thriftune.recipe import Recipe
 
 
@@ -46,15 +45,22 @@ class Plan:
         return need <= self.device.bytes
 
 
-def make_plan(recipe: Recipe, config: Any, rows: Rows, device: Device, candidates: int | None) -> Plan:
+def make_plan(
+    recipe: Recipe,
+    config: Any,
+    rows: Rows,
+    device: Device,
+    candidates: int | None,
+    simulations: Simulations = PLAIN,
+) -> Plan:
     """Simulate the three modalities.
 
     Raises:
         StudentError: the student cannot be trained by packs, or `train.targets` names no module of it.
     """
-    asked = Asked(config, rows.rows, recipe.train, device, candidates)
+    asked = Asked(config, rows.rows, recipe.train, device, candidates, simulations)
     precision = device.precision(recipe.train.precision)
-    evaluation = evaluated(config, recipe.evaluate, rows.rows, precision)
+    evaluation = simulations.answering(config, recipe.evaluate, rows.rows, precision)
     lines = []
     for modality in MODALITIES:
         option = as_asked(asked, modality)

@@ -7,8 +7,10 @@ from typing import Any, Literal
 from thriftune.errors import MissingPackage
 from thriftune.plan.batches import heaviest, smaller
 from thriftune.plan.devices import Device
+from thriftune.plan.evaluation import Evaluation, evaluated
+from thriftune.plan.meter import Segment
 from thriftune.plan.simulate import Case, peak_of
-from thriftune.recipe import Train
+from thriftune.recipe import Evaluate, Train
 from thriftune.train.batches import Row
 
 MODALITIES: tuple[Literal["full", "lora", "qlora"], ...] = ("full", "lora", "qlora")
@@ -58,6 +60,17 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Simulations:
+    """What simulates the `peak` of a training step, and `answering`. See `remembered` for what does nothing twice."""
+
+    peak: Callable[[Any, Case], Segment] = peak_of
+    answering: Callable[[Any, Evaluate, Sequence[Row], str], Evaluation] = evaluated
+
+
+PLAIN = Simulations()
+
+
+@dataclass(frozen=True)
 class Asked:
     """What all options of a plan share: the student's config, its rows, the recipe's training and the device."""
 
@@ -66,6 +79,7 @@ class Asked:
     train: Train
     device: Device
     candidates: int | None = None
+    simulations: Simulations = PLAIN
 
     def option(self, modality: Literal["full", "lora", "qlora"], micro_tokens: int, checkpointing: bool) -> Option:
         """Simulate one way to train."""
@@ -75,7 +89,7 @@ class Asked:
         micros = heaviest(self.config, self.rows, train, micro_tokens)
         case = Case(train, micros, precision, self.candidates, self.device.kind)
         try:
-            peak = peak_of(self.config, case)
+            peak = self.simulations.peak(self.config, case)
         except MissingPackage as error:
             return Option(modality, micro_tokens, checkpointing, precision, missing=str(error))
         kinds = {kind: size for kind, size in peak.bytes.items() if size}

@@ -33,20 +33,32 @@ def loss_curves(metrics: Sequence[dict[str, Any]]) -> str:
     def y(value: float) -> float:
         return _TOP + (1 - value / top) * (_HEIGHT - _TOP - _BOTTOM)
 
-    parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Loss per token over optimizer steps">']
+    parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{_told(lines)}">']
     for tick in range(5):
         value = top * tick / 4
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 10}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.1f}</text>')
     for step in sorted({1, last // 2, last}):
-        parts.append(f'<text x="{x(step):.1f}" y="{_HEIGHT - 8}" text-anchor="middle">step {step}</text>')
+        anchor = "end" if step == last else "middle"  # the last one would stick out
+        parts.append(f'<text x="{x(step):.1f}" y="{_HEIGHT - 8}" text-anchor="{anchor}">step {step}</text>')
     for key, title, colour, line in _SERIES:
         points = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in lines[key])
         if line and points:
-            parts.append(f'<polyline class="{colour}" points="{points}"><title>{title}</title></polyline>')
+            dashes = ' stroke-dasharray="6 3"' if colour == "b" else ""
+            parts.append(f'<polyline class="{colour}"{dashes} points="{points}"><title>{title}</title></polyline>')
         else:
             parts += [_dot(colour, x(step), y(value), f"{title} {value:.3f}") for step, value in lines[key]]
     return "\n".join([*parts, "</svg>"])
+
+
+def _told(lines: dict[str, list[tuple[int, float]]]) -> str:
+    """The picture in words, for those who do not see it."""
+    ends = [
+        f"{title} from {lines[key][0][1]:.2f} to {lines[key][-1][1]:.2f}"
+        for key, title, _, line in _SERIES
+        if line and lines[key]
+    ]
+    return f"Loss per token over optimizer steps: {'; '.join(ends)}"
 
 
 def _dot(colour: str, x: float, y: float, title: str) -> str:

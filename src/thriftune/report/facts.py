@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.errors import InputError
+from thriftune.evaluate.scores import wilson
 from thriftune.records import Prediction, Verdict
 from thriftune.runs import Run, read_lines, read_records
 
@@ -92,6 +93,14 @@ def rate(cell: Any) -> str:
     return f"{cell['value'] * 100:.1f} % [{cell['low'] * 100:.1f}, {cell['high'] * 100:.1f}]"
 
 
+def share(cell: Any) -> str:
+    """Return a rate of few questions with Wilson's interval, such as `50 % [9, 91]`, or a dash."""
+    if not isinstance(cell, dict):
+        return "–"
+    low, high = wilson(cell["value"], cell["n"])
+    return f"{cell['value'] * 100:.0f} % [{low * 100:.0f}, {high * 100:.0f}]"
+
+
 def nats(cell: Any) -> str:
     """Return `0.082 [0.071, 0.094]`, or a dash where there is no figure."""
     return f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]" if isinstance(cell, dict) else "–"
@@ -142,7 +151,7 @@ def families(facts: Facts) -> list[list[str]]:
     tuned = facts.scores[facts.students[-1]].get("families", {})
     for family, cell in tuned.items():
         cells = [facts.scores[who].get("families", {}).get(family) for who in facts.students]
-        rows.append([family, str(cell["n"]), *(f"{c['value'] * 100:.0f} %" if c else "–" for c in cells)])
+        rows.append([family, str(cell["n"]), *map(share, cells)])
     return rows
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.report import parity
+from thriftune.report.again import commands, recipe_text, tabbed
 from thriftune.report.curves import loss_curves
 from thriftune.report.facts import Facts, collect, families, faults, making, table
 from thriftune.runs import Run, write_text
@@ -12,25 +13,29 @@ from thriftune.runs import Run, write_text
 def report(run: Run) -> dict[str, Any]:
     """Write both reports of a run whose evaluation is done."""
     facts = collect(run)
-    exported = parity.rows(parity.read(run.path("parity.json"), run.manifest["stages"].get("train", {}).get("id")))
-    write_text(run.path("report.html"), _html(facts, exported))
+    forms = parity.read(run.path("parity.json"), run.manifest["stages"].get("train", {}).get("id"))
+    exported = parity.rows(forms)
+    write_text(run.path("report.html"), _html(facts, exported, list(forms)))
     write_text(run.path("report.md"), _markdown(facts, exported))
     return {"examples": len(facts.right) + len(facts.wrong)}
 
 
-def _html(facts: Facts, exported: list[list[str]]) -> str:
+def _html(facts: Facts, exported: list[list[str]], forms: list[str]) -> str:
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
 
     folder = Path(__file__).parent
-    page = Environment(loader=FileSystemLoader(folder), autoescape=True).get_template("page.html.jinja")
-    return page.render(
+    pages = Environment(loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    pages.filters["tabbed"] = tabbed
+    return pages.get_template("page.html.jinja").render(
         facts=facts,
         table=table(facts),
         families=families(facts),
         faults=faults(facts),
         making=making(facts),
         exported=exported,
+        recipe=recipe_text(facts.manifest),
+        made=commands(facts.name, forms),
         curves=Markup(loss_curves(facts.metrics)),
     )
 

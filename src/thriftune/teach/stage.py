@@ -1,9 +1,12 @@
 """Stage *teach*: the teacher's answers → `lessons.jsonl` and `rejects.jsonl`, every answer in exactly one of them.
 
+What speaks against a lesson that was accepted all the same is in `doubts.jsonl`.
+
 Started again after a kill it goes on where the files end.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from thriftune.errors import InputError, TeacherError
@@ -11,7 +14,8 @@ from thriftune.progress import Progress
 from thriftune.records import Lesson, Reject
 from thriftune.runs import Run, append_record, read_records
 from thriftune.tasks.base import Task
-from thriftune.teach.agree import agreed
+from thriftune.teach.agree import Vote, agreed
+from thriftune.teach.doubts import DOUBTS, doubts_of
 from thriftune.teach.teachers import OVER_BUDGET, Teacher, Unanswered
 from thriftune.teach.verify import verify
 
@@ -39,6 +43,7 @@ def teach(run: Run, task: Task, teacher: Teacher, progress: Progress, samples: i
 
 def _ask_all(task: Task, teacher: Teacher, progress: Progress, samples: int, landed: "_Landed") -> None:
     ballots: dict[str, list[Lesson | Reject]] = {}
+    refused: dict[str, list[Reject]] = {}
     unasked: set[str] = set()
     total = teacher.count * samples  # here: a record that is damaged is told before anything is written
     for count, (question, response) in enumerate(teacher.answers(frozenset(landed.ids)), start=1):
@@ -49,10 +54,11 @@ def _ask_all(task: Task, teacher: Teacher, progress: Progress, samples: int, lan
             continue
         result = verify(task, question, response)
         if isinstance(result, Reject) and isinstance(response, str) and teacher.again(question, response, result):
+            refused.setdefault(question.id, []).append(result)
             continue
         ballots.setdefault(question.id, []).append(result)
         if len(ballots[question.id]) == samples:
-            landed.add(agreed(task, ballots.pop(question.id)))
+            landed.add(agreed(task, ballots.pop(question.id)), refused.pop(question.id, []))
         progress(min(count, total), total, landed.text())
     if unasked:
         raise TeacherError(_stopped(len(unasked), teacher.count, len(landed.lessons)))
@@ -67,9 +73,12 @@ class _Landed:
         self.rejects = read_records(run.path(REJECTS), Reject) if run.path(REJECTS).exists() else []
         self.ids = {lesson.question.id for lesson in self.lessons} | {reject.question.id for reject in self.rejects}
 
-    def add(self, result: Lesson | Reject) -> None:
+    def add(self, vote: Vote, refused: Sequence[Reject]) -> None:
+        result = vote.result
         self.ids.add(result.question.id)
         if isinstance(result, Lesson):
+            for doubt in doubts_of(result.question.id, refused, vote.against):
+                append_record(self._run.path(DOUBTS), doubt)
             self.lessons.append(result)
             append_record(self._run.path(LESSONS), result)
         else:

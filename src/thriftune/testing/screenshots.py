@@ -22,7 +22,7 @@ PAGES = {
     "review": ".returned table, .returned .bad, .nothing",
     "ask": ".ask, .nothing",
     "runs": ".numbers",
-    "plan": ".bars",
+    "plan": ".planned:not(.working) .bars",
 }
 _TALLEST = 2000
 LOOKS: dict[str, dict[str, Any]] = {

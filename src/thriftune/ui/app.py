@@ -7,6 +7,7 @@ from nicegui import app as pages
 from nicegui import ui
 
 from thriftune.ui.ask_page import ask_page
+from thriftune.ui.filters import Filter
 from thriftune.ui.gate import Gate
 from thriftune.ui.plan_page import plan_page
 from thriftune.ui.review_page import review_page
@@ -37,8 +38,8 @@ def make_app(workspace: Workspace, token: str) -> FastAPI:
 
 
 def _register(workspace: Workspace) -> None:
-    def review(run: str = "", family: str = "", verdict: str = "") -> None:
-        review_page(workspace, run, family, verdict)
+    def review(run: str = "", family: str = "", verdict: str = "", like: str = "") -> None:
+        review_page(workspace, run, Filter(family, verdict, like))
 
     def ask(run: str = "") -> None:
         ask_page(workspace, run)

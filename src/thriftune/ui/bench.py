@@ -35,6 +35,7 @@ class Bench:
         self._settings: TaskSettings | None = None
         self._predictor: Predictor | None = None
         self._trained = ""
+        self._everything: dict[str, int | None] = {}  # documents by collection
         self._failed: tuple[float, UserError] | None = None
         self._lock = threading.Lock()
 
@@ -55,6 +56,20 @@ class Bench:
                 return task.run(question, label, most)
             verdict = task.check(question, label)
             return Found(None, (verdict.result,) if verdict.valid else (), None, verdict.fault, verdict.detail)
+
+    def everything(self, question: Question) -> int | None:
+        """Return how many documents the question's collection has; None where the task does not say.
+
+        Raises:
+            UserError: as `found`.
+        """
+        with self._lock:
+            task = self._ready()
+            assert self._settings is not None
+            if self._settings.kind == "query_dsl" and question.collection not in self._everything:
+                assert isinstance(task, Runnable)
+                self._everything[question.collection] = task.run(question, "{}", 0).total
+            return self._everything.get(question.collection)
 
     def edited(self, lesson: Lesson, question: str, rationale: str, label: str) -> Lesson | Reject:
         """Verify an edited lesson.
@@ -132,3 +147,4 @@ class Bench:
         if self._task is not None:
             self._task.close()
         self._task = self._predictor = None
+        self._everything = {}

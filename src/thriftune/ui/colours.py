@@ -5,8 +5,11 @@ Every piece of text is escaped; nothing that a teacher or a student wrote reache
 
 import json
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import Any
+from itertools import groupby, pairwise
+from typing import Any, Literal
 
 _TOKEN = re.compile(
     r"""(?P<key>"(?:[^"\\]|\\.)*"(?=\s*:))
@@ -18,14 +21,54 @@ _TOKEN = re.compile(
 )
 
 
-def coloured(text: str) -> str:
-    """Return the text as HTML with a class for each kind: key, string, number, word."""
-    pieces, place = [], 0
-    text = laid_out(text)
+@dataclass(frozen=True, order=True)
+class Mark:
+    """Characters of a text that are marked: `only` where one of two texts has them, `changed` where both differ."""
+
+    start: int
+    end: int
+    kind: Literal["only", "changed"]
+
+
+def coloured(text: str, marks: Sequence[Mark] = ()) -> str:
+    """Return the text as HTML with a class for each kind: key, string, number, word.
+
+    Args:
+        marks: in the laid-out text, in its order, none over another.
+    """
+    pieces = _cut(list(_tokens(laid_out(text))), marks)
+    parts = []
+    for mark, run in groupby(pieces, key=lambda piece: piece[2]):
+        inner = "".join(
+            f'<span class="t-{kind}">{escape(part)}</span>' if kind else escape(part) for part, kind, _ in run
+        )
+        parts.append(f'<mark class="{mark.kind}">{inner}</mark>' if mark else inner)
+    return f"<pre><code>{''.join(parts)}</code></pre>"
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the text in pieces with their kinds; the kind of what is between tokens is empty."""
+    place = 0
     for token in _TOKEN.finditer(text):
-        pieces += [escape(text[place : token.start()]), f'<span class="t-{token.lastgroup}">{escape(token[0])}</span>']
+        yield text[place : token.start()], ""
+        yield token[0], token.lastgroup or ""
         place = token.end()
-    return f"<pre><code>{''.join(pieces)}{escape(text[place:])}</code></pre>"
+    yield text[place:], ""
+
+
+def _cut(tokens: Sequence[tuple[str, str]], marks: Sequence[Mark]) -> Iterator[tuple[str, str, Mark | None]]:
+    """Yield the pieces cut where marks begin and end, each with the mark that it is in."""
+    edges, place, waiting = sorted({edge for mark in marks for edge in (mark.start, mark.end)}), 0, list(marks)
+    for text, kind in tokens:
+        end = place + len(text)
+        stops = [place, *(edge for edge in edges if place < edge < end), end]
+        for start, stop in pairwise(stops):
+            while waiting and waiting[0].end <= start:
+                waiting.pop(0)
+            mark = waiting[0] if waiting and waiting[0].start <= start else None
+            if start < stop:
+                yield text[start - place : stop - place], kind, mark
+        place = end
 
 
 def laid_out(text: str) -> str:

@@ -1,32 +1,38 @@
 """Two students compared: paired differences, loss curves, and the questions where they differ."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nicegui import ui
 
-from thriftune.errors import UserError
-from thriftune.evaluate.compare import METRICS, Both, Comparison, compare
-from thriftune.records import Prediction, Verdict
+from thriftune.evaluate.compare import METRICS, Comparison, compare
 from thriftune.report.curves import loss_curves
-from thriftune.runs import Run, read_lines
-from thriftune.ui.colours import coloured
+from thriftune.runs import read_lines
+from thriftune.ui.bench import Bench
+from thriftune.ui.pair_view import show_pair
 from thriftune.ui.results import table
 
 _EACH = 5  # questions shown at once
-Side = tuple[str, Path, str]  # shown name, folder, student
 
 
-def show_comparison(first: Side, second: Side) -> None:
-    """Draw the comparison of two students."""
-    try:
-        found = compare((Run(first[1]), first[2]), (Run(second[1]), second[2]))
-    except UserError as error:
-        ui.label(str(error)).classes("bad")
-        return
-    _differences(found, first[0], second[0])
-    _curves((first, second))
-    _differing(found, (first[0], second[0]))
+class Side(NamedTuple):
+    """A student: the name that is shown, its run, and `tuned` or `base`."""
+
+    shown: str
+    run: str
+    student: str
+
+
+def show_comparison(first: Side, second: Side, benches: tuple[Bench, Bench]) -> None:
+    """Draw the comparison of two students.
+
+    Raises:
+        InputError: a run has no answers of that student, a file is damaged, or they share no question.
+    """
+    found = compare((benches[0].run, first.student), (benches[1].run, second.student))
+    _differences(found, first.shown, second.shown)
+    _curves(benches)
+    _differing(found, (first.shown, second.shown), benches)
 
 
 def _differences(found: Comparison, first: str, second: str) -> None:
@@ -52,8 +58,10 @@ def _points(cell: dict[str, float | int] | None) -> str:
     return f"{100 * cell['value']:+.1f} [{100 * cell['low']:+.1f}, {100 * cell['high']:+.1f}] points"
 
 
-def _curves(sides: tuple[Side, Side]) -> None:
-    pictures = [(folder.name, loss_curves(_metrics(folder))) for folder in dict.fromkeys(side[1] for side in sides)]
+def _curves(benches: tuple[Bench, Bench]) -> None:
+    pictures = [
+        (bench.name, loss_curves(_metrics(bench.run.path("metrics.jsonl")))) for bench in dict.fromkeys(benches)
+    ]
     shown = [(name, picture) for name, picture in pictures if picture]
     if not shown:
         return
@@ -64,58 +72,33 @@ def _curves(sides: tuple[Side, Side]) -> None:
                     ui.label(f"Loss per token of {name}")
                 ui.html(picture, sanitize=False).classes("picture")
     ui.html(
-        '<span class="key-a">■ label</span> &nbsp; <span class="key-b">■ rationale</span> &nbsp; '
+        '<span class="key-a">━ ● label</span> &nbsp; <span class="key-b">╍ ○ rationale</span> &nbsp; '
         "lines: training, smoothed; dots: validation",
         sanitize=False,
     ).classes("note")
 
 
-def _metrics(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "metrics.jsonl"
+def _metrics(path: Path) -> list[dict[str, Any]]:
     return [value for _, value in read_lines(path)] if path.exists() else []
 
 
-def _differing(found: Comparison, names: tuple[str, str]) -> None:
+def _differing(found: Comparison, names: tuple[str, str], benches: tuple[Bench, Bench]) -> None:
     differing = [both for both in found.shared if both.differ]
     with ui.element("h3"):
         ui.label(f"Where they differ: {len(differing)} of {len(found.shared)} questions")
+    ui.html(
+        '<mark class="only">underlined</mark>: only on that side &nbsp; '
+        '<mark class="changed">dashed</mark>: another value on the other side',
+        sanitize=False,
+    ).classes("note")
     place = ui.element("div").classes("differing")
 
     def more() -> None:
         start = len(place.default_slot.children)
         with place:
             for both in differing[start : start + _EACH]:
-                _both(both, names)
+                show_pair(both, names, benches)
         button.set_visibility(start + _EACH < len(differing))
 
     button = ui.button("Show more", on_click=more).props("outline no-caps").classes("more")
     more()
-
-
-def _both(both: Both, names: tuple[str, str]) -> None:
-    question = both.predictions[0].question
-    with ui.element("article").classes("card"):
-        with ui.element("div").classes("meta"):
-            ui.label(f"{question.collection} · {question.id}")
-        ui.label(question.text).classes("question")
-        with ui.element("div").classes("pair"):
-            for name, prediction, verdict in zip(names, both.predictions, both.verdicts, strict=True):
-                _side(name, prediction, verdict)
-        with ui.element("details"):
-            with ui.element("summary"):
-                ui.label("Gold answer")
-            ui.html(coloured(both.predictions[0].gold), sanitize=False).classes("query")
-            ui.label(f"returned {both.verdicts[0].gold_result}").classes("note")
-
-
-def _side(name: str, prediction: Prediction, verdict: Verdict) -> None:
-    with ui.element("div").classes("side"):
-        with ui.element("h2"):
-            ui.label(f"{name}: {'right' if verdict.execution_match else 'wrong'}").classes(
-                "good" if verdict.execution_match else "bad"
-            )
-        ui.html(coloured(prediction.text), sanitize=False).classes("query")
-        if verdict.result:
-            ui.label(f"returned {verdict.result}").classes("note")
-        if verdict.fault:
-            ui.label(f"{verdict.fault}: {verdict.detail}").classes("note")

@@ -7,9 +7,12 @@ lesson was shown; if another has been made since, it is refused, and the tab sho
 from pathlib import Path
 from typing import Literal
 
-from thriftune.records import Lesson
-from thriftune.runs import Run, append_record, read_records
+from thriftune.records import Lesson, Reject, dump
+from thriftune.runs import Run, append_record, content_id, read_records
+from thriftune.teach import doubts as recorded
+from thriftune.teach.doubts import DOUBTS, Doubt
 from thriftune.teach.reviews import REVIEWS, Review, decided, holding, id_of
+from thriftune.ui.doubts import Doubts, all_doubts
 from thriftune.ui.watched import Watched
 
 Action = Literal["accept", "edit", "reject"]
@@ -26,6 +29,9 @@ class Desk:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._lessons = Watched(run.path("lessons.jsonl"), _by_id, dict[str, Lesson])
+        self._rejects = Watched(run.path("rejects.jsonl"), _rejects, dict[str, Reject])
+        self._recorded = Watched(run.path(DOUBTS), recorded.read, dict[str, list[Doubt]])
+        self._doubted: tuple[object, object, Doubts] = (None, None, {})
         self._decisions = Watched(run.path(REVIEWS), self._read, dict[str, Review])
         self._tabs: dict[str, str] = {}  # decision → the tab that made it
         self._shown: dict[str, str] = {}  # tab → the lesson before it
@@ -38,6 +44,17 @@ class Desk:
         """Return the decisions that stand, by the lessons' content ids, the latest last."""
         known = self.lessons()
         return {seen: review for seen, review in self._decisions.value().items() if seen in known}
+
+    def rejects(self) -> dict[str, Reject]:
+        """Return the answers that the checks refused, by their content ids."""
+        return self._rejects.value()
+
+    def doubts(self) -> Doubts:
+        """Return why lessons may be wrong, by their content ids: what can be told without running them."""
+        lessons, known = self.lessons(), self._recorded.value()
+        if self._doubted[0] is not lessons or self._doubted[1] is not known:  # neither is changed in place
+            self._doubted = (lessons, known, all_doubts(lessons, known))
+        return self._doubted[2]
 
     def decide(
         self, tab: str, seen: str, action: Action, expected: Review | None, edited: Lesson | None = None
@@ -89,6 +106,10 @@ class Desk:
 
     def _read(self, _: Path) -> dict[str, Review]:
         return decided(self.run)
+
+
+def _rejects(path: Path) -> dict[str, Reject]:
+    return {content_id(dump(reject)): reject for reject in read_records(path, Reject)}
 
 
 def _by_id(path: Path) -> dict[str, Lesson]:

@@ -7,6 +7,7 @@ from thriftune.recipe import Recipe
 
 if TYPE_CHECKING:  # loads torch
     from thriftune.plan.make import Plan
+    from thriftune.plan.options import Simulations
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def memory_here(recipe: Recipe) -> int:
         return 16
 
 
-def make(recipe: Recipe) -> "Plan":
+def make(recipe: Recipe, simulations: "Simulations") -> "Plan":
     """Simulate the recipe with lessons of the lengths in its section `plan`. Blocks for some seconds.
 
     Raises:
@@ -83,7 +84,7 @@ def make(recipe: Recipe) -> "Plan":
 
     config = config_of(recipe.student.model)
     rows = rows_of_lengths(config, recipe.plan, recipe.train)
-    return make_plan(recipe, config, rows, device_for(recipe), candidates_for(recipe, rows, _no_task))
+    return make_plan(recipe, config, rows, device_for(recipe), candidates_for(recipe, rows, _no_task), simulations)
 
 
 def _no_task() -> NoReturn:

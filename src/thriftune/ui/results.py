@@ -1,14 +1,37 @@
-"""What an answer returned, as a table."""
+"""What an answer returns, as a table."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from nicegui import ui
+from nicegui import run, ui
 
+from thriftune.errors import UserError
+from thriftune.records import Question
+from thriftune.tasks.base import Found
+from thriftune.ui.bench import Bench
 from thriftune.ui.colours import coloured
 
 _COLUMNS, _CHARACTERS = 8, 80
+
+
+async def show_run(bench: Bench, question: Question, answer: str, place: ui.element, most: int) -> Found | None:
+    """Run an answer and show in a place what it finds; return that, or None where it was not run or not shown."""
+    found, fault = None, ""
+    try:
+        found = await run.io_bound(bench.found, question, answer, most)
+    except UserError as error:
+        fault = str(error)
+    if place.is_deleted:  # something else is shown by now
+        return None
+    place.clear()
+    with place:
+        if found is None:
+            ui.label(f"No index can be reached, so it was not run. {fault}").classes("note")
+        else:
+            show_found(asdict(found))
+    return found
 
 
 def show_found(found: Mapping[str, Any]) -> None:

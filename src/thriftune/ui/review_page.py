@@ -11,9 +11,10 @@ from thriftune.teach.reviews import Review
 from thriftune.ui.bench import Bench
 from thriftune.ui.desk import DONE, Action, Overtaken
 from thriftune.ui.edit_dialog import EditDialog
-from thriftune.ui.filters import ANY, UNDECIDED, VERDICTS, Filter, after, families, listed, verdict_of
+from thriftune.ui.filters import ANY, REFUSED, UNDECIDED, VERDICTS, Filter, families, verdict_of
 from thriftune.ui.frame import address, frame
-from thriftune.ui.review_card import show_lesson
+from thriftune.ui.listing import Listing
+from thriftune.ui.review_card import show_lesson, show_refused
 from thriftune.ui.workspace import Workspace
 
 # A key decides about the lesson on the screen, also where the server is ahead of it; so the key says which that is.
@@ -33,6 +34,7 @@ _BUTTONS = (
     ("e", "E", "Edit"),
     ("r", "R", "Reject"),
     ("u", "U", "Undo"),
+    ("s", "S", "Similar"),
     ("ArrowLeft", "←", "Back"),
     ("ArrowRight", "→", "Next"),
 )
@@ -44,6 +46,7 @@ class ReviewPage:
 
     def __init__(self, bench: Bench, chosen: Filter) -> None:
         self._bench, self._desk, self._filter = bench, bench.desk, chosen
+        self._listing = Listing(self._desk, chosen)
         self._tab = ui.context.client.id
         self._seen = ""
         self._expected: Review | None = None
@@ -52,6 +55,7 @@ class ReviewPage:
         ui.add_body_html(KEYS)
         ui.on("review-key", self._key)
         self._bar()
+        self._listed = ui.label().classes("listing note").props("role=status")
         self._place = ui.element("div").classes("place")
         self._buttons()
         self._lead()
@@ -62,7 +66,7 @@ class ReviewPage:
             names |= {name: f"{name} ({count:,})" for name, count in families(self._desk.lessons()).items()}
             family = ui.select(names, value=self._filter.family, label="Clause family")
             family.on_value_change(lambda e: self._chosen(family=e.value)).classes("family")
-            verdict = ui.select(list(VERDICTS), value=self._filter.verdict, label="Verdict")
+            verdict = ui.select(VERDICTS, value=self._filter.verdict, label="Verdict")
             verdict.on_value_change(lambda e: self._chosen(verdict=e.value)).classes("verdict")
             for chooser in (family, verdict):
                 chooser.props("outlined dense options-dense").on("popup-hide", js_handler=_BLUR)
@@ -71,7 +75,7 @@ class ReviewPage:
                 self._meter = ui.element("progress").props("max=1").classes("meter")
 
     def _buttons(self) -> None:
-        with ui.element("footer").classes("keys"):
+        with ui.element("footer").classes("keys") as self._keys:
             for key, shown, title in _BUTTONS:
                 button = ui.element("button").classes(f"key {title.lower()}")
                 with button.on("click", js_handler=f"() => reviewKey('{key}')"):
@@ -86,15 +90,21 @@ class ReviewPage:
         key = key.lower() if len(key) == 1 else key
         try:
             if key in _STEPS:
-                self._go(_STEPS[key])
+                self._show(self._listing.next(self._seen, _STEPS[key]))
             elif key == "u":
                 self._undo()
-            elif self._seen and key == "e":
-                self._edit()
-            elif self._seen and key in _ACTIONS:
-                self._decide(_ACTIONS[key])
+            elif key == "s":
+                self._similar()
+            elif self._seen in self._desk.lessons():
+                self._about_lesson(key)
         except UserError as error:
             ui.notify(str(error), type="negative")
+
+    def _about_lesson(self, key: str) -> None:
+        if key == "e":
+            self._edit()
+        elif key in _ACTIONS:
+            self._decide(_ACTIONS[key])
 
     def _decide(self, action: Action) -> None:
         try:
@@ -124,57 +134,62 @@ class ReviewPage:
         ui.notify(f"Undone: {undone.action} of {undone.question_id}.")
         self._show(undone.seen)
 
-    def _chosen(self, **values: str) -> None:
+    def _similar(self) -> None:
+        """List the lessons that are like the one shown, or all again."""
+        if self._filter.like or self._seen in self._desk.lessons():
+            self._chosen(like="" if self._filter.like else self._seen, seen=self._seen)
+
+    def _chosen(self, seen: str = "", **values: str) -> None:
         for name, value in values.items():
             setattr(self._filter, name, value)
-        names = {"family": self._filter.family, "verdict": self._filter.verdict}
-        ui.navigate.history.replace(address("/review", run=self._bench.name, **names))
-        self._seen = ""
-        self._lead()
-
-    def _go(self, step: int) -> None:
-        """Show the next lesson that the filter takes, or the one before."""
-        lessons = self._desk.lessons()
-        ids = listed(lessons, self._desk.decisions(), self._filter)
-        self._show(after(ids, list(lessons), self._seen, step) or "")
+        ui.navigate.history.replace(address("/review", run=self._bench.name, **vars(self._filter)))
+        if seen:
+            self._show(seen)
+        else:
+            self._seen = ""
+            self._lead()
 
     def _lead(self) -> None:
-        """Show the next lesson that the filter takes and no other tab shows, if there is one."""
-        lessons, elsewhere = self._desk.lessons(), self._desk.shown_elsewhere(self._tab)
-        ids = listed(lessons, self._desk.decisions(), self._filter)
-        free = [seen for seen in ids if seen not in elsewhere]
-        self._show(after(free or ids, list(lessons), self._seen) or "")
+        self._show(self._listing.free(self._seen, self._tab))
 
     def _show(self, seen: str) -> None:
-        lesson = self._desk.lessons().get(seen)
-        self._seen = seen if lesson else ""
+        lesson, refused = self._desk.lessons().get(seen), self._desk.rejects().get(seen)
+        self._seen = seen if lesson or refused else ""
         self._expected = self._desk.decisions().get(seen)
         self._desk.show(self._tab, self._seen)
-        self._count()
+        self._tell()
         self._place.clear()
         with self._place:
             if lesson:
-                show_lesson(self._bench, seen, lesson, self._expected)
+                show_lesson(
+                    self._bench,
+                    seen,
+                    lesson,
+                    self._expected,
+                    self._desk.doubts().get(seen, []),
+                    self._listing.likeness(seen),
+                )
+            elif refused:
+                show_refused(seen, refused)
             else:
-                ui.label(self._nothing()).classes("nothing").props('data-seen=""')
+                ui.label(self._listing.nothing()).classes("nothing").props('data-seen=""')
 
-    def _nothing(self) -> str:
-        if not self._desk.lessons():
-            return "This run has no lessons yet. Run: thriftune teach RECIPE"
-        if self._filter.family == ANY and self._filter.verdict == UNDECIDED:
-            return "Every lesson has its decision. The next `thriftune run` makes the dataset of them."
-        return "No lesson is like that."
-
-    def _count(self) -> None:
+    def _tell(self) -> None:
+        """Say how far the review is, and what is listed."""
         decisions, total = self._desk.decisions(), len(self._desk.lessons())
         counts = Counter(map(verdict_of, decisions.values()))
         told = [f"{counts[name]:,} {name}" for name in DONE.values() if counts[name]]
         self._progress.set_text(" · ".join([f"{len(decisions):,} of {total:,} decided", *told]))
         self._meter.props(f"value={len(decisions) / max(1, total):.4f}")
+        self._listed.set_text(self._listing.told())
+        self._listed.set_visibility(bool(self._listed.text))
+        self._keys.classes(**{"add" if self._filter.verdict == REFUSED else "remove": "refused"})
 
 
-def review_page(workspace: Workspace, run: str, family: str, verdict: str) -> None:
-    """Draw the page."""
+def review_page(workspace: Workspace, run: str, asked: Filter) -> None:
+    """Draw the page; what it is asked for and is not there is left out."""
     with frame(workspace, "/review", run) as bench:
-        known = family in families(bench.desk.lessons())
-        ReviewPage(bench, Filter(family if known else ANY, verdict if verdict in VERDICTS else UNDECIDED))
+        lessons = bench.desk.lessons()
+        family = asked.family if asked.family in families(lessons) else ANY
+        verdict = asked.verdict if asked.verdict in VERDICTS else UNDECIDED
+        ReviewPage(bench, Filter(family, verdict, asked.like if asked.like in lessons else ""))

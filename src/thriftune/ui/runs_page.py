@@ -1,10 +1,9 @@
 """The page *Runs*: what each run is and gave, the Pareto picture, and two students compared."""
 
-from pathlib import Path
-
 from nicegui import ui
 
-from thriftune.ui.compare_view import show_comparison
+from thriftune.errors import UserError
+from thriftune.ui.compare_view import Side, show_comparison
 from thriftune.ui.frame import address, frame
 from thriftune.ui.overview import HEAD, overview, students
 from thriftune.ui.pictures import pareto_picture
@@ -17,8 +16,7 @@ _BETWEEN = " / "
 def runs_page(workspace: Workspace, name: str, first: str, second: str) -> None:
     """Draw the page. `first` and `second` are `RUN / tuned` or `RUN / base`."""
     with frame(workspace, "/runs", name, choose=False) as bench:
-        folders = workspace.folders()
-        known = [overview(name, folder) for name, folder in folders.items()]
+        known = [overview(name, folder) for name, folder in workspace.folders().items()]
         with ui.element("section").classes("numbers"):
             table(HEAD, [run.cells() for run in known])
         if picture := pareto_picture(known):
@@ -27,11 +25,13 @@ def runs_page(workspace: Workspace, name: str, first: str, second: str) -> None:
             ui.label(
                 "Whiskers: 95 % intervals. Larger dots took more memory. Filled: no other run is better in all three."
             ).classes("note")
-        _comparison(folders, bench.name, first, second)
+        _comparison(workspace, bench.name, first, second)
 
 
-def _comparison(folders: dict[str, Path], name: str, first: str, second: str) -> None:
-    sides = {f"{run}{_BETWEEN}{who}": (folder, who) for run, folder in folders.items() for who in students(folder)}
+def _comparison(workspace: Workspace, name: str, first: str, second: str) -> None:
+    judged = [(run, who) for run, folder in workspace.folders().items() for who in students(folder)]
+    judged.sort(key=lambda side: side[1] != "tuned")  # two runs rather than one with its base
+    sides = {f"{run}{_BETWEEN}{who}": (run, who) for run, who in judged}
     _titled("Two students on the same questions")
     if len(sides) < 2:
         ui.label("Two judged students are needed; `thriftune run` judges the tuned and the base one.").classes("note")
@@ -45,7 +45,11 @@ def _comparison(folders: dict[str, Path], name: str, first: str, second: str) ->
             chooser = ui.select(list(sides), value=chosen[place], label=title).classes(title.lower())
             chooser.props("outlined dense options-dense")
             chooser.on_value_change(lambda e, place=place: _again(name, chosen, place, e.value))
-    show_comparison((chosen[0], *sides[chosen[0]]), (chosen[1], *sides[chosen[1]]))
+    one, other = (Side(shown, *sides[shown]) for shown in chosen)
+    try:
+        show_comparison(one, other, (workspace.bench(one.run), workspace.bench(other.run)))
+    except UserError as error:  # a run is damaged, or they share no question
+        ui.label(str(error)).classes("bad")
 
 
 def _again(name: str, chosen: list[str], place: int, value: str) -> None:

@@ -24,7 +24,8 @@ class Watched(Generic[T]):
         try:
             stat = self._path.stat()
         except OSError:
-            self._stamp, self._value = None, self._missing()
+            if self._stamp is not None:
+                self._stamp, self._value = None, self._missing()
             return self._value
         stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         if stamp != self._stamp:
