@@ -1,5 +1,6 @@
 """Peak bytes of the evaluation: the student is loaded back, merged, and answers a batch of questions."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -57,7 +58,7 @@ def _answers(config: Any, dtype: torch.dtype, rows: Sequence[Row], max_new_token
     causal = kind_of_config(config) == "causal"
     auto = AutoModelForCausalLM if causal else AutoModelForSeq2SeqLM
     with torch.device("meta"):
-        model: Any = auto.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
+        model: Any = auto.from_config(copy.deepcopy(config), dtype=dtype)  # type: ignore[no-untyped-call]
         own_output_layer(model)
     meter = Meter([config.get_text_config().vocab_size])
     with without_values(model.eval()):
