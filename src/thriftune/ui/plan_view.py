@@ -68,7 +68,8 @@ class PlanView:
                 told = ui.label(f"{value:,}").classes("value")
             slider = ui.slider(min=min(least, value), max=max(most, value), step=step, value=value)
             slider.props(f'aria-label="{title}"').classes(f"s-{name}").on_value_change(lambda e: moved(e.value))
-            slider.on("change", lambda: self._set(name, int(slider.value)))  # when it is let go
+            # when it is let go; its own value may still be on the way, for these events are throttled
+            slider.on("change", lambda e: self._set(name, int(e.args)))
 
     def _set(self, name: str, value: Any) -> None:
         if value is not None and self._values[name] != value:  # a student that was only half typed is None
