@@ -68,8 +68,8 @@ def _reference(method: str, student: Student, settings: Train, micro_rows: int) 
             part = rows[start : start + micro_rows]
             share = len(part) / len(rows)
             with student.autocast():
-                label = student.model(**_padded([(_prompt(row), row.label) for row in part])).loss
-                why = student.model(**_padded([(_prompt(row), row.rationale) for row in part])).loss
+                label = student.model(**_padded([_label(row) for row in part])).loss
+                why = student.model(**_padded([_rationale(row) for row in part])).loss
             yield share * (0.5 * label + 0.5 * why)
 
     return losses
@@ -117,8 +117,17 @@ def _trainer(student: Student, settings: Train, micro_rows: int) -> Any:
 
 
 def _features(method: str, row: Row) -> dict[str, list[int]]:
-    prompt, answer = _prompt(row), row.label if method == "trl_label" else (*row.rationale, *row.label)
+    prompt, answer = _label(row) if method == "trl_label" else (_prompt(row), (*row.rationale, *row.label))
     return {"input_ids": [*prompt, *answer], "labels": [_IGNORED] * len(prompt) + [*answer]}
+
+
+def _label(row: Row) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return what is given, the task's marker at its end, and what is learnt."""
+    return (*_prompt(row), *row.label[: row.label_marker]), row.label[row.label_marker :]
+
+
+def _rationale(row: Row) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return (*_prompt(row), *row.rationale[: row.rationale_marker]), row.rationale[row.rationale_marker :]
 
 
 def _prompt(row: Row) -> tuple[int, ...]:
