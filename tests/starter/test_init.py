@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from thriftune.cli.app import app
 from thriftune.errors import EngineError, InputError
 from thriftune.recipe import load
-from thriftune.starter.make import SHEET, make
+from thriftune.starter.make import make
+from thriftune.starter.sheet import SHEET
 from thriftune.starter.source import from_files, from_server
 from thriftune.starter.text import Chosen, slug
 from thriftune.tasks.build import build

@@ -50,6 +50,6 @@ def _lines(first: Path, second: str, comparison: Any) -> list[str]:
 
 
 def _points(cell: dict[str, float | int] | None) -> str:
-    if cell is None:
-        return "–"
-    return f"{100 * cell['value']:+.1f} points [{100 * cell['low']:.1f}, {100 * cell['high']:.1f}]"
+    from thriftune.evaluate.scores import points
+
+    return points(cell["value"], cell["low"], cell["high"]) if cell else "–"

@@ -51,7 +51,7 @@ def init(
 
 
 def _next(path: Path, teacher: str) -> str:
-    from thriftune.starter.make import SHEET
+    from thriftune.starter.sheet import SHEET
 
     if teacher:
         return f"Read it, then: thriftune plan {path}"

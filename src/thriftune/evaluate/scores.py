@@ -26,6 +26,11 @@ def interval(values: Sequence[float], resamples: int, seed: int = 42) -> dict[st
     return {"value": round(mean, 6), "low": round(low, 6), "high": round(high, 6), "n": n}
 
 
+def points(value: float, low: float, high: float) -> str:
+    """Return a difference of rates with its interval, such as `+3.1 points [0.4, 5.8]`."""
+    return f"{100 * value:+.1f} points [{100 * low:.1f}, {100 * high:.1f}]"
+
+
 def unseen(n: int) -> float:
     """Return Wilson's upper bound on the rate of what did not turn up in n questions."""
     return _Z**2 / (n + _Z**2)

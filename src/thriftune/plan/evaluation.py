@@ -1,6 +1,5 @@
 """Peak bytes of the evaluation: the student is loaded back, merged, and answers a batch of questions."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,7 +7,7 @@ from typing import Any, Literal
 import torch
 
 from thriftune.plan.depth import SHALLOW, extrapolated
-from thriftune.plan.fake import depth_of, kind_of_config, own_output_layer, with_depth, without_values
+from thriftune.plan.fake import depth_of, kind_of_config, make_model, with_depth, without_values
 from thriftune.plan.meter import Meter
 from thriftune.recipe import Evaluate
 from thriftune.students.decode import Cache, forward, read_prefix
@@ -36,9 +35,10 @@ def evaluated(config: Any, evaluate: Evaluate, rows: Sequence[Row], precision: s
     """Simulate how a batch of the longest questions is answered with as many tokens as may be written."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     depth, shallow = depth_of(config), SHALLOW[kind_of_config(config)]
+    asked = longest(rows, evaluate)
 
     def run(some: Any) -> Meter:
-        return _answers(some, dtype, longest(rows, evaluate), evaluate.max_new_tokens)
+        return _answers(some, dtype, asked, evaluate.max_new_tokens)
 
     if depth is None or depth <= max(shallow):
         peak = run(config).peak
@@ -53,13 +53,7 @@ def longest(rows: Sequence[Row], evaluate: Evaluate) -> list[Row]:
 
 
 def _answers(config: Any, dtype: torch.dtype, rows: Sequence[Row], max_new_tokens: int) -> Meter:
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
-
-    causal = kind_of_config(config) == "causal"
-    auto = AutoModelForCausalLM if causal else AutoModelForSeq2SeqLM
-    with torch.device("meta"):
-        model: Any = auto.from_config(copy.deepcopy(config), dtype=dtype)  # type: ignore[no-untyped-call]
-        own_output_layer(model)
+    causal, model = kind_of_config(config) == "causal", make_model(config, dtype)
     meter = Meter([config.get_text_config().vocab_size])
     with without_values(model.eval()):
         meter.watch([*model.parameters(), *model.buffers()], "parameters")

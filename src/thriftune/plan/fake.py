@@ -79,13 +79,8 @@ def make_student(config: Any, train: Train, precision: Literal["fp32", "bf16"]) 
     Raises:
         MissingPackage: QLoRA is asked for without bitsandbytes, whose layers are simulated.
     """
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
-
-    kind = kind_of_config(config)
-    auto = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
+    kind, model = kind_of_config(config), make_model(config, torch.float32)
     with torch.device("meta"):
-        model: Any = auto.from_config(copy.deepcopy(config), dtype=torch.float32)  # type: ignore[no-untyped-call]
-        own_output_layer(model)
         if train.modality == "qlora":
             _quantise(model, nf4(train, precision))
         if train.modality != "full":
@@ -98,6 +93,17 @@ def make_student(config: Any, train: Train, precision: Literal["fp32", "bf16"]) 
     student = Student(model, pad, kind, torch.device("cpu"), precision)
     student.seq2seq_task = train.seq2seq_task
     return student
+
+
+def make_model(config: Any, dtype: torch.dtype) -> Any:
+    """Return a model whose tensors are on the device `meta`. The config stays as it is: transformers writes into it."""
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    auto = AutoModelForSeq2SeqLM if kind_of_config(config) == "seq2seq" else AutoModelForCausalLM
+    with torch.device("meta"):
+        model = auto.from_config(copy.deepcopy(config), dtype=dtype)  # type: ignore[no-untyped-call]
+        own_output_layer(model)
+    return model
 
 
 def own_output_layer(model: Any) -> None:

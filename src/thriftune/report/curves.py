@@ -12,6 +12,12 @@ _SERIES = (
 )
 
 
+LEGEND = (  # HTML
+    '<span class="key-a">━ ● label</span> &nbsp; <span class="key-b">╍ ○ rationale</span> &nbsp; '
+    "lines: training, smoothed; dots: validation"
+)
+
+
 def loss_curves(metrics: Sequence[dict[str, Any]]) -> str:
     """Return an SVG of the losses per token over the steps; training is smoothed over a tenth of the steps."""
     if len(metrics) < 2:

@@ -5,7 +5,7 @@ from typing import Any
 
 from thriftune.report import parity
 from thriftune.report.again import commands, recipe_text, tabbed
-from thriftune.report.curves import loss_curves
+from thriftune.report.curves import LEGEND, loss_curves
 from thriftune.report.facts import Facts, collect, families, faults, making, table
 from thriftune.runs import Run, write_text
 
@@ -37,6 +37,7 @@ def _html(facts: Facts, exported: list[list[str]], forms: list[str]) -> str:
         recipe=recipe_text(facts.manifest),
         made=commands(facts.name, forms),
         curves=Markup(loss_curves(facts.metrics)),
+        legend=Markup(LEGEND),
     )
 
 

@@ -6,11 +6,9 @@ from pathlib import Path
 from thriftune.errors import InputError
 from thriftune.recipe import load
 from thriftune.runs import write_text
-from thriftune.starter.sheet import sheet
+from thriftune.starter.sheet import SHEET, sheet
 from thriftune.starter.source import Source, lines
 from thriftune.starter.text import Chosen, recipe_text
-
-SHEET = "ask-a-chat-model.txt"
 
 
 def make(folder: Path, chosen: Chosen, source: Source) -> Path:

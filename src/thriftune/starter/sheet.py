@@ -9,6 +9,7 @@ from typing import Any
 
 from thriftune.tasks.query_dsl.prompt import lines_of, values_of
 
+SHEET = "ask-a-chat-model.txt"
 _SHOWN, _LONGEST = 5, 600  # documents, and characters of each
 _SHEET = """You know Elasticsearch and OpenSearch well. Below are the fields of the index {index}, and some of
 its documents.

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from thriftune.starter.sheet import SHEET
 from thriftune.tasks.query_dsl.mapping import fields_of
 
 _NOTED = 6  # fields named as examples
@@ -79,7 +80,7 @@ def _teacher(chosen: Chosen) -> str:
             [
                 "teacher:",
                 '  # A line is {"prompt": "a question", "dsl": {"query": …}, "rationale": "why"}. A chat model that is',
-                "  # given ask-a-chat-model.txt writes such lines. Each is run, and kept only if it finds something.",
+                f"  # given {SHEET} writes such lines. Each is run, and kept only if it finds something.",
                 "  lessons: [lessons.jsonl]",
             ]
         )

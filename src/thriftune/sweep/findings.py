@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from thriftune.evaluate import scores
 from thriftune.sweep.paired import Difference
 from thriftune.sweep.results import Result, match_difference, mean_difference, paired, pick
 
@@ -106,8 +107,8 @@ def points(difference: Difference | None) -> str:
     """Return `+3.1 points [0.4, 5.8] (3 seeds, 160 questions)`, or a dash."""
     if difference is None:
         return "–"
-    value, low, high = (100 * x for x in (difference.value, difference.low, difference.high))
-    return f"{value:+.1f} points [{low:.1f}, {high:.1f}] ({_few(difference.seeds)}, {difference.questions} questions)"
+    shown = scores.points(difference.value, difference.low, difference.high)
+    return f"{shown} ({_few(difference.seeds)}, {difference.questions} questions)"
 
 
 def _few(count: int) -> str:

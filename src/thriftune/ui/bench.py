@@ -103,8 +103,7 @@ class Bench:
         Raises:
             RunError: the run holds no recipe of this version.
         """
-        task = recipe_of(Run(self.run.folder)).task
-        return [*task.collections, *task.databases, *task.schemas]
+        return recipe_of(Run(self.run.folder)).task.names
 
     @property
     def trained(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from nicegui import ui
 
 from thriftune.evaluate.compare import METRICS, Comparison, compare
-from thriftune.report.curves import loss_curves
+from thriftune.report.curves import LEGEND, loss_curves
 from thriftune.runs import read_lines
 from thriftune.ui.bench import Bench
 from thriftune.ui.pair_view import show_pair
@@ -71,11 +71,7 @@ def _curves(benches: tuple[Bench, Bench]) -> None:
                 with ui.element("figcaption"):
                     ui.label(f"Loss per token of {name}")
                 ui.html(picture, sanitize=False).classes("picture")
-    ui.html(
-        '<span class="key-a">━ ● label</span> &nbsp; <span class="key-b">╍ ○ rationale</span> &nbsp; '
-        "lines: training, smoothed; dots: validation",
-        sanitize=False,
-    ).classes("note")
+    ui.html(LEGEND, sanitize=False).classes("note")
 
 
 def _metrics(path: Path) -> list[dict[str, Any]]:

@@ -7,12 +7,13 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from thriftune.recipe import Dataset
 from thriftune.records import Lesson
 from thriftune.similarity import alike
 from thriftune.tasks.base import Found
 from thriftune.teach.doubts import Doubt
 
-_NEAR = 0.8  # from which two questions are one to the split of the dataset, unless its recipe says otherwise
+_NEAR = Dataset().near_duplicate  # two questions are one to the split of the dataset, unless its recipe says otherwise
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w])")
 _SAID = {
     "second_try": "It is the teacher's second try: the first was refused as {}",
