@@ -25,10 +25,11 @@ import torch
 
 from thriftune.evaluate.generate import Generated, generate
 from thriftune.evaluate.scores import scores_of
+from thriftune.files import read_records
 from thriftune.prompts import LABEL_MARKER
 from thriftune.recipe import Recipe
 from thriftune.records import Lesson
-from thriftune.runs import Run, read_records
+from thriftune.runs import Run
 from thriftune.students.load import Student, load_for_generation
 from thriftune.students.reload import load_tuned
 from thriftune.tasks.base import Task

@@ -14,10 +14,11 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from thriftune.files import write_json, write_text
 from thriftune.report import parity
 from thriftune.report.facts import METRICS, collect, rate
 from thriftune.report.stage import pipes
-from thriftune.runs import Run, write_json, write_text
+from thriftune.runs import Run
 
 ROOT = Path(__file__).parent.parent
 FILES = [

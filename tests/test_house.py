@@ -14,6 +14,7 @@ SOURCE = ROOT / "src" / "thriftune"
 FLOORS = [
     {"errors", "version"},
     {"records", "progress", "prompts", "recipe", "similarity"},
+    {"files"},
     {"runs"},
     {"demo", "tables"},
     {"tasks"},

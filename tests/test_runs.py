@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from thriftune.errors import InputError, RunError, StudentError
-from thriftune.records import Question
-from thriftune.runs import (
-    Run,
+from thriftune.files import (
     append_record,
     content_id,
     file_id,
@@ -20,6 +18,8 @@ from thriftune.runs import (
     write_records,
     write_text,
 )
+from thriftune.records import Question
+from thriftune.runs import Run
 
 QUESTIONS = [Question(id=f"q{n}", collection="c", text=f"wörd – {n} 😀 日本", meaning="m") for n in range(3)]
 

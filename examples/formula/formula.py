@@ -5,9 +5,9 @@ import math
 import operator
 
 from thriftune.errors import InputError
+from thriftune.files import content_id
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
-from thriftune.runs import content_id
 from thriftune.tasks.base import Task
 
 OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from thriftune.errors import RecipeError, RunError
+from thriftune.files import content_id, write_text
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
 from thriftune.records import dump_section
-from thriftune.runs import Run, content_id, write_text
+from thriftune.runs import Run
 from thriftune.stages import WORK, Lazy, evaluate_identity, files_id, train_identity
 from thriftune.tasks.build import build
 from thriftune.version import VERSION

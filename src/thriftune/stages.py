@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.errors import RunError
+from thriftune.files import content_id, file_id, read_records
 from thriftune.progress import Progress
 from thriftune.recipe import FILES, Recipe
 from thriftune.records import Lesson, dump_section
-from thriftune.runs import Run, content_id, file_id, read_records
+from thriftune.runs import Run
 from thriftune.tasks.base import Task
 from thriftune.tasks.build import build
 from thriftune.version import VERSION

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from thriftune.dataset.split import Split, leaks, split
 from thriftune.dataset.stage import make_dataset
 from thriftune.errors import InputError
+from thriftune.files import read_records, write_records
 from thriftune.progress import Progress
 from thriftune.recipe import Dataset
 from thriftune.records import Lesson, Question
-from thriftune.runs import Run, read_records, write_records
+from thriftune.runs import Run
 from thriftune.similarity import alike, nearest
 from thriftune.tasks.base import Task
 

@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 from thriftune.cli import app
 from thriftune.errors import InputError
 from thriftune.evaluate.compare import compare, paired
+from thriftune.files import write_records
 from thriftune.records import Prediction, Question, Verdict
-from thriftune.runs import Run, write_records
+from thriftune.runs import Run
 
 
 def answered(folder, matches, gold="g", who=""):

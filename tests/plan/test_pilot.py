@@ -5,11 +5,11 @@ import random
 
 import pytest
 
+from thriftune.files import read_lines
 from thriftune.plan.curve import fitted
 from thriftune.plan.page import rated
 from thriftune.plan.pilot import sizes
 from thriftune.recipe import Recipe, load
-from thriftune.runs import read_lines
 from thriftune.testing import tiny
 
 pytestmark = pytest.mark.slow  # minutes on two cores

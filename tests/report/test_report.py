@@ -7,13 +7,14 @@ from html.parser import HTMLParser
 import pytest
 
 from thriftune.errors import InputError
+from thriftune.files import write_json, write_records, write_text
 from thriftune.recipe import Recipe, load
 from thriftune.records import Prediction, Question, Verdict
 from thriftune.report.again import recipe_text
 from thriftune.report.curves import loss_curves
 from thriftune.report.stage import report
 from thriftune.report.text import summary
-from thriftune.runs import Run, write_json, write_records, write_text
+from thriftune.runs import Run
 
 CELL = {"value": 0.5, "low": 0.25, "high": 0.75, "n": 2}
 EVIL = """<script>alert('x')</script> & "quotes" <img src=x onerror=alert(1)> | pipe"""

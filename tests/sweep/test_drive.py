@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from thriftune.errors import InputError, RunError
+from thriftune.files import read_lines
 from thriftune.progress import Progress
-from thriftune.runs import read_lines
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from thriftune.runs import read_lines
+from thriftune.files import read_lines
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+from thriftune.files import write_json, write_records
 from thriftune.recipe import Recipe, load
 from thriftune.records import Verdict
-from thriftune.runs import Run, write_json, write_records
+from thriftune.runs import Run
 from thriftune.sweep.folder import specification
 from thriftune.sweep.worker import MACHINE, machine
 from thriftune.testing import tiny

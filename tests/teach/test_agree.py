@@ -6,10 +6,11 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
+from thriftune.files import read_records
 from thriftune.progress import Progress
 from thriftune.recipe import Teacher
 from thriftune.records import Lesson, Question, Reject, Verdict
-from thriftune.runs import Run, read_records
+from thriftune.runs import Run
 from thriftune.teach.agree import DISAGREEMENT, agreed
 from thriftune.teach.doubts import DOUBTS, read
 from thriftune.teach.stage import LESSONS, REJECTS, teach

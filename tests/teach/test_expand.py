@@ -9,9 +9,9 @@ from itertools import combinations
 import pytest
 
 from thriftune.errors import InputError, TeacherError
+from thriftune.files import read_records
 from thriftune.recipe import Recipe, Teacher
 from thriftune.records import Question
-from thriftune.runs import read_records
 from thriftune.similarity import shingles
 from thriftune.tasks.base import Outline, outlines_of
 from thriftune.tasks.build import build

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from thriftune.files import append_record, write_records
 from thriftune.records import Lesson, Question
-from thriftune.runs import Run, append_record, write_records
+from thriftune.runs import Run
 from thriftune.teach.review import Terminal, walk
 from thriftune.teach.reviews import REVIEWS, Review, changes, id_of, reviewed, standing
 

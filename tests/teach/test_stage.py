@@ -7,11 +7,12 @@ from collections import Counter
 import pytest
 
 from thriftune.errors import InputError
+from thriftune.files import read_records, write_records
 from thriftune.progress import Progress
 from thriftune.prompts import Prompt
 from thriftune.recipe import Teacher
 from thriftune.records import Lesson, Question, Reject, Verdict
-from thriftune.runs import Run, read_records, write_records
+from thriftune.runs import Run
 from thriftune.teach.build import identity
 from thriftune.teach.doubts import DOUBTS, Doubt, read
 from thriftune.teach.stage import LESSONS, REJECTS, teach

@@ -5,9 +5,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from thriftune.errors import RecipeError
+from thriftune.files import read_lines
 from thriftune.prompts import Prompt
 from thriftune.recipe import Train
-from thriftune.runs import read_lines
 from thriftune.students.load import Student, load_for_training
 from thriftune.train.batches import Row, make_row, scale_of
 from thriftune.train.flops import costs_of, flops_of

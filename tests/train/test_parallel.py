@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch import multiprocessing
 
 from thriftune.errors import StudentError
+from thriftune.files import read_lines
 from thriftune.prompts import Prompt
 from thriftune.recipe import Train
-from thriftune.runs import read_lines
 from thriftune.students.load import Student, load_for_training
 from thriftune.train import ranks
 from thriftune.train.batches import Row, make_row, scale_of, shares, size_of

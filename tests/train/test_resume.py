@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
+from thriftune.files import read_lines
 from thriftune.prompts import Prompt
 from thriftune.recipe import Train
-from thriftune.runs import read_lines
 from thriftune.students.load import load_for_training
 from thriftune.train.batches import make_row
 from thriftune.train.loop import epoch_batches, fit, learning_rate, position

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thriftune.files import append_record, read_records, write_records
 from thriftune.records import Lesson, Question
-from thriftune.runs import Run, append_record, read_records, write_records
+from thriftune.runs import Run
 from thriftune.tasks.base import Found
 from thriftune.teach.doubts import Doubt
 from thriftune.teach.reviews import REVIEWS, Review, id_of

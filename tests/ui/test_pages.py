@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 
+from thriftune.files import read_records, write_records
 from thriftune.records import Prediction, Verdict
-from thriftune.runs import Run, read_records, write_records
+from thriftune.runs import Run
 from thriftune.ship.predict import load
 from thriftune.teach.build import _questions
 

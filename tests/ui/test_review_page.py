@@ -5,8 +5,9 @@ from collections import Counter
 
 import pytest
 
+from thriftune.files import read_records, write_records
 from thriftune.records import Lesson, Reject
-from thriftune.runs import Run, read_records, write_records
+from thriftune.runs import Run
 from thriftune.teach.doubts import Doubt
 from thriftune.teach.reviews import REVIEWS, Review, reviewed, standing
 

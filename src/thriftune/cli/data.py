@@ -22,7 +22,7 @@ def import_(
 
     Example: thriftune data import answers.csv --collection products --out lessons.jsonl
     """
-    from thriftune.runs import write_records
+    from thriftune.files import write_records
     from thriftune.teach.teachers import recorded
 
     found = [record for _, record in recorded(file, [collection] if collection else [])]

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.errors import RunError
+from thriftune.files import read_records
 from thriftune.records import Lesson
-from thriftune.runs import Run, read_records
+from thriftune.runs import Run
 from thriftune.tables.rows import Row
 from thriftune.tables.write import write, write_chats
 from thriftune.tasks.base import Task

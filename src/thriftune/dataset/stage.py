@@ -7,10 +7,11 @@ from typing import Any
 from thriftune.dataset.split import Split, leaks, split
 from thriftune.dataset.vary import is_variant, vary
 from thriftune.errors import InputError
+from thriftune.files import read_records, write_records, write_text
 from thriftune.progress import Progress
 from thriftune.recipe import Dataset
 from thriftune.records import Lesson
-from thriftune.runs import Run, read_records, write_records, write_text
+from thriftune.runs import Run
 from thriftune.tasks.base import Task
 from thriftune.teach.reviews import figures, reviewed
 

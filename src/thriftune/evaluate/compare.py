@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from thriftune.errors import InputError
 from thriftune.evaluate.scores import interval, unseen
+from thriftune.files import read_records
 from thriftune.records import Prediction, Verdict
-from thriftune.runs import Run, read_records
+from thriftune.runs import Run
 
 METRICS = {
     "execution_match": "execution match",

@@ -12,10 +12,11 @@ from typing import Any, cast
 from thriftune.evaluate.generate import Generated, generate
 from thriftune.evaluate.scores import by_family, ratio_interval, scores_of
 from thriftune.evaluate.shots import WithExamples
+from thriftune.files import append_record, read_records, write_json, write_records
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
 from thriftune.records import Lesson, Prediction
-from thriftune.runs import Run, append_record, read_records, write_json, write_records
+from thriftune.runs import Run
 from thriftune.students.load import Student, device_of, load_for_generation
 from thriftune.students.reload import load_tuned
 from thriftune.tasks.base import Grammar, Task

@@ -13,12 +13,13 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from thriftune.files import append_record, content_id, file_id, read_lines, read_records
 from thriftune.plan.make import Plan
 from thriftune.plan.options import Option
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe, Train
 from thriftune.records import Lesson, dump_section
-from thriftune.runs import Run, append_record, content_id, file_id, read_lines, read_records
+from thriftune.runs import Run
 from thriftune.students.load import load_for_training
 from thriftune.tasks.base import Task
 from thriftune.train.loop import fit

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from thriftune.errors import InputError
+from thriftune.files import read_records
 from thriftune.plan.batches import Rows, rows_of_lengths, rows_of_lessons
 from thriftune.plan.devices import Device, gpu, this_machine
 from thriftune.recipe import Recipe
 from thriftune.recipe.plan import parse_size
 from thriftune.records import Lesson
-from thriftune.runs import read_records
 from thriftune.students.load import Student
 from thriftune.tasks.base import Task
 from thriftune.train.vocabulary import domain_ids

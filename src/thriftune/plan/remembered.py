@@ -7,13 +7,13 @@ change none as soon as their micro-batches are full.
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
+from thriftune.files import content_id
 from thriftune.plan.evaluation import Evaluation, evaluated, longest
 from thriftune.plan.meter import Segment
 from thriftune.plan.options import Simulations
 from thriftune.plan.simulate import Case, peak_of
 from thriftune.recipe import Evaluate
 from thriftune.records import dump_section
-from thriftune.runs import content_id
 from thriftune.train.batches import Row
 
 T = TypeVar("T")

@@ -7,8 +7,9 @@ from typing import Any
 
 from thriftune.errors import InputError
 from thriftune.evaluate.scores import wilson
+from thriftune.files import read_lines, read_records
 from thriftune.records import Prediction, Verdict
-from thriftune.runs import Run, read_lines, read_records
+from thriftune.runs import Run
 
 METRICS = {
     "execution_match": "execution match",

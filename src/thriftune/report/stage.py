@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from thriftune.files import write_text
 from thriftune.report import parity
 from thriftune.report.again import commands, recipe_text, tabbed
 from thriftune.report.curves import LEGEND, loss_curves
 from thriftune.report.facts import Facts, collect, families, faults, making, table
-from thriftune.runs import Run, write_text
+from thriftune.runs import Run
 
 
 def report(run: Run) -> dict[str, Any]:

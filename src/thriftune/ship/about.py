@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from thriftune.errors import InputError
+from thriftune.files import write_json
 from thriftune.recipe import Student, Train
 from thriftune.records import Record, dump
-from thriftune.runs import write_json
 
 FILE = "export.json"
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from thriftune.errors import ExportError
-from thriftune.runs import write_text
+from thriftune.files import write_text
 from thriftune.ship import about, gguf, ollama, prompt
 from thriftune.ship.about import About
 from thriftune.ship.merge import save_adapter, save_merged

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.errors import ExportError
+from thriftune.files import read_records, write_json, write_records
 from thriftune.recipe import Evaluate
 from thriftune.records import dump
-from thriftune.runs import read_records, write_json, write_records
 from thriftune.ship.worker import Answer, Asked, Form, Spec
 
 

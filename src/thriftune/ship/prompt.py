@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.errors import InputError
+from thriftune.files import write_json
 from thriftune.prompts import LABEL_MARKER, RATIONALE_MARKER, Pieces, Prompt, Renderer
 from thriftune.records import Question
-from thriftune.runs import write_json
 
 FILE = "prompt.json"
 _CAUSAL = [["before", "instructions", "between"], ["question", "after"], ["marker"]]

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.evaluate.stage import test_lessons
+from thriftune.files import content_id, write_json
 from thriftune.progress import Progress
 from thriftune.prompts import Prompt
 from thriftune.recipe import Recipe
 from thriftune.records import Question, Verdict, dump, dump_section
-from thriftune.runs import Run, content_id, write_json
+from thriftune.runs import Run
 from thriftune.ship.fresh import ask
 from thriftune.ship.parity import MARGINS, Side, compare
 from thriftune.ship.worker import Answer, Asked, Form

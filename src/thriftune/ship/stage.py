@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.errors import ExportError
+from thriftune.files import write_json, write_text
 from thriftune.progress import Progress
 from thriftune.report.parity import read as parity_of
-from thriftune.runs import write_json, write_text
 from thriftune.ship import about, card, gguf, prompt
 from thriftune.ship.forms import refuse_early, write
 from thriftune.ship.proof import Proof

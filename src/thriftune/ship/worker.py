@@ -15,10 +15,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from thriftune.errors import UserError
+from thriftune.files import content_id, read_records, write_records
 from thriftune.prompts import LABEL_MARKER, Prompt, Renderer
 from thriftune.recipe import Recipe
 from thriftune.records import Record
-from thriftune.runs import content_id, read_records, write_records
 from thriftune.ship import ollama, prompt
 from thriftune.ship.about import read as about
 

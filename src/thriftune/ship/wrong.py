@@ -6,7 +6,7 @@
 
 from pathlib import Path
 
-from thriftune.runs import append_record, content_id, in_turn, read_lines
+from thriftune.files import append_record, content_id, in_turn, read_lines
 
 WRONG = "wrong.jsonl"
 

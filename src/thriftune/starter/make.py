@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from thriftune.errors import InputError
+from thriftune.files import write_text
 from thriftune.recipe import load
-from thriftune.runs import write_text
 from thriftune.starter.sheet import SHEET, sheet
 from thriftune.starter.source import Source, lines
 from thriftune.starter.text import Chosen, recipe_text

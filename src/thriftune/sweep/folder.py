@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.errors import InputError, RunError
+from thriftune.files import append_record, read_lines, write_json
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
 from thriftune.records import dump_section
 from thriftune.road import travel
-from thriftune.runs import Run, append_record, read_lines, write_json
+from thriftune.runs import Run
 from thriftune.sweep.trial import Trial, dataset_id
 from thriftune.version import VERSION
 

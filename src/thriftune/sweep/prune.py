@@ -8,7 +8,8 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-from thriftune.runs import Run, read_lines
+from thriftune.files import read_lines
+from thriftune.runs import Run
 
 _LEAST = 4  # trials that have come as far: below, a median says little
 

@@ -5,8 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from thriftune.files import content_id, read_records
 from thriftune.records import Verdict
-from thriftune.runs import Run, content_id, read_records
+from thriftune.runs import Run
 from thriftune.sweep.trial import Trial
 from thriftune.sweep.worker import MACHINE
 

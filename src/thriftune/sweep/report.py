@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from thriftune.files import write_text
 from thriftune.recipe import Recipe
 from thriftune.report.stage import pipes
-from thriftune.runs import write_text
 from thriftune.sweep import pareto, tables
 from thriftune.sweep.findings import Finding, findings
 from thriftune.sweep.plan import Planned, Records

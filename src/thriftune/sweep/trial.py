@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from thriftune.errors import RecipeError
+from thriftune.files import content_id, file_id
 from thriftune.recipe import FILES, Recipe, changed
-from thriftune.runs import content_id, file_id
 from thriftune.teach.build import identity
 
 _SHARED = ("task", "teacher", "dataset")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.errors import UserError
+from thriftune.files import write_json
 from thriftune.road import baseline, travel
-from thriftune.runs import write_json
 from thriftune.sweep.folder import specification
 from thriftune.version import VERSION
 

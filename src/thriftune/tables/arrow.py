@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.errors import InputError, MissingPackage
-from thriftune.runs import content_id, write_json
+from thriftune.files import content_id, write_json
 from thriftune.tables.rows import COLUMNS, Row
 
 _DATA = "data-00000-of-00001.arrow"

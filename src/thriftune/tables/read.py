@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.errors import InputError
-from thriftune.runs import read_lines
+from thriftune.files import read_lines
 from thriftune.tables import arrow
 from thriftune.tables.rows import NAMES, Row, columns_of, row_of
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from thriftune.runs import write_records, write_text
+from thriftune.files import write_records, write_text
 from thriftune.tables import arrow
 from thriftune.tables.rows import COLUMNS, Row
 

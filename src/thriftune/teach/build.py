@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from thriftune.errors import InputError, TeacherError
+from thriftune.files import content_id, file_id, read_lines, validated
 from thriftune.recipe import Teacher as Settings
 from thriftune.records import Question, Record, dump_section
-from thriftune.runs import content_id, file_id, read_lines, validated
 from thriftune.tasks.base import Task, outlines_of
 from thriftune.teach import requests
 from thriftune.teach.expand import ASKED, Expansion

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from thriftune.files import read_records
 from thriftune.records import Record, Reject
-from thriftune.runs import read_records
 
 DOUBTS = "doubts.jsonl"
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.errors import TeacherError
+from thriftune.files import append_record, read_records
 from thriftune.recipe import Teacher as Settings
 from thriftune.records import Question
-from thriftune.runs import append_record, read_records
 from thriftune.tasks.base import Outline
 from thriftune.teach import listing
 from thriftune.teach.coverage import DIFFICULTIES, ROUND, Asking, Cell, Coverage

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from thriftune.files import content_id
 from thriftune.recipe import Price
-from thriftune.runs import content_id
 
 _CHARACTERS_A_TOKEN = 3  # fewer than English has: an estimate that is rather too high
 _TABLES = """

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from thriftune.files import append_record, read_records
 from thriftune.records import Lesson, Question
-from thriftune.runs import Run, append_record, read_records
+from thriftune.runs import Run
 from thriftune.tasks.base import Task
 from thriftune.teach.reviews import REVIEWS, Review, holding, id_of, standing
 from thriftune.teach.verify import verify

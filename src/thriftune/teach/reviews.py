@@ -9,8 +9,9 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from thriftune.files import content_id, in_turn, read_records
 from thriftune.records import Lesson, Record, dump
-from thriftune.runs import Run, content_id, in_turn, read_records
+from thriftune.runs import Run
 
 REVIEWS = "reviews.jsonl"
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from thriftune.errors import InputError, TeacherError
+from thriftune.files import append_record, read_records
 from thriftune.progress import Progress
 from thriftune.records import Lesson, Reject
-from thriftune.runs import Run, append_record, read_records
+from thriftune.runs import Run
 from thriftune.tasks.base import Task
 from thriftune.teach.agree import Vote, agreed
 from thriftune.teach.doubts import DOUBTS, doubts_of

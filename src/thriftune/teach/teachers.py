@@ -8,8 +8,8 @@ from typing import Annotated, Any, Protocol
 from pydantic import AfterValidator, Field
 
 from thriftune.errors import InputError
+from thriftune.files import read_lines, validated
 from thriftune.records import Question, Record, Reject
-from thriftune.runs import read_lines, validated
 from thriftune.tables.read import is_table, read
 
 _DEMO = Path(__file__).parent.parent / "demo" / "lessons"

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
+from thriftune.files import append_record, read_lines, write_text
 from thriftune.recipe import Train
-from thriftune.runs import append_record, read_lines, write_text
 from thriftune.students.load import Student
 from thriftune.train import checkpoints, ranks
 from thriftune.train.batches import Row, shares

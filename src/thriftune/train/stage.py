@@ -9,10 +9,11 @@ from safetensors import SafetensorError
 from torch.distributed.tensor import DTensor
 
 from thriftune.errors import RunError
+from thriftune.files import read_records
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe, Train
 from thriftune.records import Lesson
-from thriftune.runs import Run, read_records
+from thriftune.runs import Run
 from thriftune.students.load import Student, device_of, load_for_training
 from thriftune.tasks.base import Task
 from thriftune.train import checkpoints, ranks, step

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from nicegui import ui
 
 from thriftune.evaluate.compare import METRICS, Comparison, compare
+from thriftune.files import read_lines
 from thriftune.report.curves import LEGEND, loss_curves
-from thriftune.runs import read_lines
 from thriftune.ui.bench import Bench
 from thriftune.ui.pair_view import show_pair
 from thriftune.ui.results import table

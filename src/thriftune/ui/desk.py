@@ -7,8 +7,9 @@ lesson was shown; if another has been made since, it is refused, and the tab sho
 from pathlib import Path
 from typing import Literal
 
+from thriftune.files import append_record, content_id, read_records
 from thriftune.records import Lesson, Reject, dump
-from thriftune.runs import Run, append_record, content_id, read_records
+from thriftune.runs import Run
 from thriftune.teach import doubts as recorded
 from thriftune.teach.doubts import DOUBTS, Doubt
 from thriftune.teach.reviews import REVIEWS, Review, decided, holding, id_of

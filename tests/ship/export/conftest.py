@@ -18,7 +18,7 @@ from thriftune.testing import tiny
 TASK = '''
 from thriftune.prompts import Prompt
 from thriftune.records import Verdict
-from thriftune.runs import content_id
+from thriftune.files import content_id
 from thriftune.tasks.base import Task
 
 

@@ -5,10 +5,11 @@ from collections import Counter
 
 import pytest
 
+from thriftune.files import read_records
 from thriftune.progress import Progress
 from thriftune.recipe import Database as Settings
 from thriftune.records import Lesson
-from thriftune.runs import Run, read_records
+from thriftune.runs import Run
 from thriftune.tasks.sql.sources import notes_of, read
 from thriftune.tasks.sql.task import Source, Sql
 from thriftune.tasks.sql.words import canonical

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from thriftune.errors import InputError
+from thriftune.files import content_id
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
-from thriftune.runs import content_id
 from thriftune.tasks.base import Found, Grammar
 from thriftune.tasks.json_schema import compare
 from thriftune.tasks.json_schema.document import Fault, dumped, families, parse

@@ -9,7 +9,7 @@ from typing import Any
 from thriftune import recipe
 from thriftune.demo import COLLECTIONS
 from thriftune.errors import InputError
-from thriftune.runs import file_id, read_lines
+from thriftune.files import file_id, read_lines
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 from collections import OrderedDict
 from typing import Any
 
-from thriftune.runs import content_id
+from thriftune.files import content_id
 from thriftune.tasks.query_dsl import answers, boundary
 from thriftune.tasks.query_dsl.asking import ask
 from thriftune.tasks.query_dsl.bodies import Fault

@@ -9,9 +9,9 @@ from itertools import islice
 from typing import Any
 
 from thriftune.errors import InputError
+from thriftune.files import content_id
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
-from thriftune.runs import content_id
 from thriftune.tasks.base import Found, Grammar, Outline
 from thriftune.tasks.query_dsl import answers, bodies, canonical, linking, outline, variants
 from thriftune.tasks.query_dsl.asking import ask, found_by

@@ -6,7 +6,7 @@ from pathlib import Path
 from thriftune import recipe
 from thriftune.demo import flights_sql
 from thriftune.errors import InputError
-from thriftune.runs import content_id, file_id
+from thriftune.files import content_id, file_id
 from thriftune.tasks.sql.database import Database
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from thriftune.errors import InputError
+from thriftune.files import content_id
 from thriftune.prompts import Prompt
 from thriftune.records import Question, Verdict
-from thriftune.runs import content_id
 from thriftune.tasks.base import Found, Outline
 from thriftune.tasks.sql import compare, outline, words
 from thriftune.tasks.sql.compare import Expected

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from thriftune.runs import write_text
+from thriftune.files import write_text
 from thriftune.testing.reference import cli, recipe
 
 PAGES = {"recipe.md": recipe.page, "cli.md": cli.page}
