@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+from thriftune.report.axis import ticks
 from thriftune.sweep.results import Result
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 640, 300, 52, 40, 16
@@ -52,13 +53,13 @@ def picture(results: Sequence[Result], metric: str) -> str:
 
 def _axes(top: float, right: float, metric: str) -> list[str]:
     parts = []
-    for tick in range(5):
-        y, x = _y(top * tick / 4, top), _x(right * tick / 4, right)
+    for quality in ticks(top):
+        y = _y(quality, top)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 10}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{top * tick / 4:.0%}</text>')
-        parts.append(
-            f'<text x="{x:.1f}" y="{_HEIGHT - 22}" text-anchor="middle">{right * tick / 4 / 1e9:.1f} GB</text>'
-        )
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{quality * 100:g} %</text>')
+    for gigabytes in ticks(right / 1e9):
+        x = _x(gigabytes * 1e9, right)
+        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 22}" text-anchor="middle">{gigabytes:g} GB</text>')
     middle = (_LEFT + _WIDTH) / 2
     told = f"peak memory of training; up: {metric.replace('_', ' ')}"
     parts.append(f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">{told}</text>')

@@ -91,9 +91,10 @@ def _ready(page: Any, name: str, question: str) -> None:
 def _as_tall_as_it_is(page: Any) -> None:
     """A picture of the full page would have what sticks to the bottom of the window in its middle."""
     tall = page.evaluate(
-        "() => document.querySelector('main').scrollHeight + document.querySelector('header').scrollHeight"
+        "() => Math.max(...[...document.querySelectorAll('main > *')].map("
+        "each => each.getBoundingClientRect().bottom + window.scrollY))"
     )
-    page.set_viewport_size({"width": page.viewport_size["width"], "height": min(int(tall) + 8, _TALLEST)})
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": min(int(tall) + 24, _TALLEST)})
     page.wait_for_timeout(300)
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from thriftune.report.axis import ticks
 from thriftune.report.facts import rate
 from thriftune.ui.overview import Overview, pareto
 
@@ -47,12 +48,13 @@ class _Scale:
 
 def _axes(scale: _Scale) -> list[str]:
     parts, right = [], _WIDTH - _RIGHT
-    for tick in range(5):
-        quality, minutes = scale.quality * tick / 4, scale.minutes * tick / 4
-        y, x = scale.y(quality), scale.x(minutes)
+    for quality in ticks(scale.quality):
+        y = scale.y(quality)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{quality:.0%}</text>')
-        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 26}" text-anchor="middle">{minutes:.3g}</text>')
+        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{quality * 100:g} %</text>')
+    for minutes in ticks(scale.minutes):
+        x = scale.x(minutes)
+        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 26}" text-anchor="middle">{minutes:g}</text>')
     parts.append(f'<text x="{(_LEFT + right) / 2}" y="{_HEIGHT - 6}" text-anchor="middle">minutes of training</text>')
     return parts
 

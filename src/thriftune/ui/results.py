@@ -13,7 +13,7 @@ from thriftune.tasks.base import Found
 from thriftune.ui.bench import Bench
 from thriftune.ui.colours import coloured
 
-_COLUMNS, _CHARACTERS = 8, 80
+_COLUMNS, _CHARACTERS, _WHOLE = 8, 80, 20
 
 
 async def show_run(bench: Bench, question: Question, answer: str, place: ui.element, most: int) -> Found | None:
@@ -59,7 +59,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         for row in rows:
             with ui.element("tr"):
                 for cell in row:
-                    with ui.element("td"):
+                    # a date or a number of an article is not broken at its hyphens
+                    with ui.element("td").classes("whole" if len(cell) <= _WHOLE and " " not in cell else ""):
                         ui.label(cell)
 
 
