@@ -1,5 +1,7 @@
 """Each silent trap of the libraries that our loading could spring has a test that fails when it is sprung."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -130,3 +132,11 @@ def test_pickled_weights_are_refused(tmp_path):
     torch.save(tiny.causal().state_dict(), folder / "pytorch_model.bin")
     with pytest.raises(StudentError):
         load_for_training(str(folder), "auto", settings("full"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_quantised_student_does_not_keep_its_file_of_weights_mapped(folders, kind):
+    """Else what quantisation has read of it counts as the process's memory for as long as it trains."""
+    student = load_for_training(folders[kind], "auto", settings("qlora"))
+    assert folders[kind] not in Path("/proc/self/maps").read_text()
+    assert logits(student).isfinite().all()
