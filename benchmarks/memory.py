@@ -27,7 +27,10 @@ from typing import Any
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "memory.json"
 PAGE = HERE.parent / "docs" / "plan.md"
-EXAMPLES = {"smollm2-135m-instruct": (1, 4, 10), "t5-small-shaped": (1, 2, 4)}
+# what `plan.beside` was fitted to, and what it was not
+FITTED = {"smollm2-135m-instruct": (1, 4, 10), "t5-small-shaped": (1, 2, 4)}
+OTHERS = {"smollm2-135m-instruct": (7,), "llama-40m-shaped": (2, 6)}
+LLAMA = dict(vocab_size=32000, hidden_size=384, intermediate_size=1024, num_hidden_layers=12, num_attention_heads=6)
 T5_SMALL = dict(  # the sizes of google/flan-t5-small
     vocab_size=32128,
     d_model=512,
@@ -39,6 +42,7 @@ T5_SMALL = dict(  # the sizes of google/flan-t5-small
     feed_forward_proj="gated-gelu",
     decoder_start_token_id=0,
 )
+SHAPES = {"t5-small-shaped": T5_SMALL, "llama-40m-shaped": LLAMA}  # with random weights
 Key = tuple[str, str, int, bool]
 
 
@@ -60,8 +64,10 @@ def main() -> None:
 def fill(seconds: float) -> None:
     started, found = time.monotonic(), json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
     done = {(row["student"], row["modality"], row["tokens"], row["checkpointing"]) for row in found}
-    for student, modality, checkpointing in itertools.product(EXAMPLES, ("full", "lora", "qlora"), (False, True)):
-        for examples in EXAMPLES[student]:
+    for (student, counts), modality, checkpointing in itertools.product(
+        [*FITTED.items(), *OTHERS.items()], ("full", "lora", "qlora"), (False, True)
+    ):
+        for examples in counts:
             key = (student, modality, tokens_of(rows_of(student, examples)), checkpointing)
             if key in done or time.monotonic() - started > seconds:
                 continue
@@ -112,11 +118,13 @@ def settings_of(modality: str, checkpointing: bool) -> Any:
 
 
 def config_of(student: str) -> Any:
-    from transformers import AutoConfig, T5Config
+    from transformers import AutoConfig, LlamaConfig, T5Config
 
     from thriftune.students.load import model_path
 
-    return T5Config(**T5_SMALL) if student == "t5-small-shaped" else AutoConfig.from_pretrained(model_path(student))
+    if student in SHAPES:
+        return (T5Config if student == "t5-small-shaped" else LlamaConfig)(**SHAPES[student])  # type: ignore[arg-type]
+    return AutoConfig.from_pretrained(model_path(student))
 
 
 def predicted(student: str, modality: str, examples: int, checkpointing: bool) -> dict[str, Any]:
@@ -142,7 +150,7 @@ def measured(student: str, modality: str, examples: int, checkpointing: bool) ->
     keep_memory()
     device, settings, rows = torch.device("cpu"), settings_of(modality, checkpointing), rows_of(student, examples)
     with tempfile.TemporaryDirectory() as folder:
-        name = _random_t5(Path(folder)) if student == "t5-small-shaped" else student
+        name = _random(student, Path(folder)) if student in SHAPES else student
         gc.collect()
         reset_peak(device)
         baseline = peak_bytes(device) or 0
@@ -161,12 +169,13 @@ def measured(student: str, modality: str, examples: int, checkpointing: bool) ->
     }
 
 
-def _random_t5(folder: Path) -> str:
-    from transformers import T5Config, T5ForConditionalGeneration
+def _random(student: str, folder: Path) -> str:
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     from thriftune.testing import tiny
 
-    T5ForConditionalGeneration(T5Config(**T5_SMALL)).save_pretrained(folder)  # type: ignore[arg-type]
+    auto: Any = AutoModelForSeq2SeqLM if student == "t5-small-shaped" else AutoModelForCausalLM
+    auto.from_config(config_of(student)).save_pretrained(folder)
     tiny.tokenizer().save_pretrained(folder)
     return str(folder)
 
@@ -180,25 +189,55 @@ def machine() -> dict[str, Any]:
 
 def write_table() -> None:
     rows = json.loads(RESULT.read_text())["rows"]
-    lines = [
-        "| student | modality | tokens | checkpointing | predicted | measured | off by | resident | off by |",
-        "|---|---|---|---|---|---|---|---|---|",
+    cases = {(student, tokens_of(rows_of(student, count))): count for student, count in _cases(FITTED)}
+    others = {(student, tokens_of(rows_of(student, count))): count for student, count in _cases(OTHERS)}
+    parts = [
+        f"Cases that `plan/beside.py` was {said}:\n\n{_table(rows, counts)}"
+        for said, counts in (("fitted to", cases), ("not fitted to", others))
     ]
-    for row in rows:
-        cells = [row["student"], row["modality"], row["tokens"], "on" if row["checkpointing"] else "off"]
-        sizes = [row[f"{name}_bytes"] for name in ("predicted", "measured", "resident")]
-        shown = [f"{size / 1e6:,.0f} MB" for size in sizes]
-        off = [f"{(sizes[0] / size - 1) * 100:+.1f} %" for size in sizes[1:]]
-        lines.append("| " + " | ".join(map(str, [*cells, shown[0], shown[1], off[0], shown[2], off[1]])) + " |")
-    worst = [max(rows, key=lambda row: abs(row["predicted_bytes"] / row[name] - 1)) for name in _AGAINST]
-    said = [f"{abs(row['predicted_bytes'] / row[name] - 1):.1%}" for row, name in zip(worst, _AGAINST, strict=True)]
-    lines += ["", f"{len(rows)} rows. Furthest off: {said[0]} of the tensor bytes, {said[1]} of the resident memory."]
-    block = "<!-- memory -->\n" + "\n".join(lines) + "\n<!-- /memory -->"
+    block = "<!-- memory -->\n" + "\n\n".join(parts) + "\n<!-- /memory -->"
     text = PAGE.read_text()
     PAGE.write_text(re.sub(r"<!-- memory -->.*<!-- /memory -->", lambda _: block, text, flags=re.S))
 
 
-_AGAINST = ("measured_bytes", "resident_bytes")
+def _cases(students: dict[str, tuple[int, ...]]) -> list[tuple[str, int]]:
+    return [(student, count) for student, counts in students.items() for count in counts]
+
+
+def _table(rows: list[dict[str, Any]], counts: dict[tuple[str, int], int]) -> str:
+    lines = [
+        "| student | modality | tokens | checkpointing | tensors predicted | measured | off by | process predicted "
+        "| measured | off by |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    tensors, processes = [], []
+    for row in rows:
+        if (row["student"], row["tokens"]) not in counts:
+            continue
+        whole = row["predicted_bytes"] + _beside(row, counts[row["student"], row["tokens"]])
+        tensors.append(row["predicted_bytes"] / row["measured_bytes"] - 1)
+        processes.append(whole / row["resident_bytes"] - 1)
+        cells = [row["student"], row["modality"], row["tokens"], "on" if row["checkpointing"] else "off"]
+        cells += [_mb(row["predicted_bytes"]), _mb(row["measured_bytes"]), f"{tensors[-1]:+.1%}"]
+        cells += [_mb(whole), _mb(row["resident_bytes"]), f"{processes[-1]:+.1%}"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    within = sum(-0.05 <= off <= 0.12 for off in processes)
+    told = (
+        f"{len(processes)} rows. Tensors off by {max(map(abs, tensors)):.1%} at most. The process: {within} "
+        f"between 5 % below and 12 % above; furthest {min(processes):+.1%} and {max(processes):+.1%}."
+    )
+    return "\n".join([*lines, "", told])
+
+
+def _beside(row: dict[str, Any], count: int) -> int:
+    from thriftune.plan.beside import beside
+
+    return beside(config_of(row["student"]), rows_of(row["student"], count), None, row["kinds"], "cpu")
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"
+
 
 if __name__ == "__main__":
     main()

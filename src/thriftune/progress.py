@@ -23,6 +23,8 @@ class Progress:
         if self._first is None:  # the first piece warms up, and a resumed stage starts in the middle
             self._first = (done, now)
         last = done >= total
+        if last:  # the stage may count once more from the start: the pilot trains several times
+            self._first = None
         if now - self._told < self._every and not last:
             return
         self._told = now

@@ -26,7 +26,7 @@ def plan(
         bool,
         typer.Option("--pilot", help="Train each modality that fits for some minutes; say what the whole takes."),
     ] = False,
-    minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="With --pilot: for each modality.")] = 2.0,
+    minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="With --pilot: for each modality.")] = 1.5,
 ) -> None:
     """Say what fits into which memory before anything is loaded: full, LoRA and QLoRA side by side, and which to take.
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from thriftune.plan.batches import Rows
+from thriftune.plan.beside import SHARE
 from thriftune.plan.devices import GB, Device
-from thriftune.plan.options import MODALITIES, PLAIN, SLACK, Asked, Option, Simulations, as_asked, turned
+from thriftune.plan.options import MODALITIES, PLAIN, Asked, Option, Simulations, as_asked, turned
 from thriftune.recipe import Recipe
 
 
@@ -41,7 +42,7 @@ class Plan:
 
     def evaluates(self, line: Line) -> bool:
         """Whether the evaluation fits too."""
-        need = line.evaluation_bytes * (1 + SLACK[self.device.kind]) + self.device.fixed
+        need = line.evaluation_bytes * (1 + SHARE) + self.device.fixed
         return need <= self.device.bytes
 
 

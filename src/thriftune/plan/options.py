@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from thriftune.errors import MissingPackage
 from thriftune.plan.batches import heaviest, smaller
+from thriftune.plan.beside import beside
 from thriftune.plan.devices import Device
 from thriftune.plan.evaluation import Evaluation, evaluated
 from thriftune.plan.meter import Segment
@@ -14,14 +15,14 @@ from thriftune.recipe import Evaluate, Train
 from thriftune.train.batches import Row
 
 MODALITIES: tuple[Literal["full", "lora", "qlora"], ...] = ("full", "lora", "qlora")
-# What a process takes beyond the tensors that are alive: freed pieces too small to use, scratch memory of kernels.
-# Of the measurements of docs/plan.md the furthest; on a GPU an assumption.
-SLACK = {"cpu": 0.10, "cuda": 0.10}
 
 
 @dataclass(frozen=True)
 class Option:
-    """One way to train. `kinds` has the bytes of each kind at the peak; `missing` says why it cannot be planned."""
+    """One way to train. `kinds` has the bytes of each kind at the peak; `missing` says why it cannot be planned.
+
+    `beside` is what the process holds beside tensors.
+    """
 
     modality: Literal["full", "lora", "qlora"]
     micro_tokens: int
@@ -31,6 +32,7 @@ class Option:
     moment: str = ""
     device: Device | None = None
     missing: str = ""
+    beside: int = 0
 
     @property
     def tensor_bytes(self) -> int:
@@ -40,23 +42,20 @@ class Option:
     @property
     def bytes(self) -> int:
         """Bytes that the device needs: tensors, what is lost beside them, and its own fixed cost."""
-        return self._needs(self.tensor_bytes)
+        assert self.device is not None
+        return self.tensor_bytes + self.beside + self.device.fixed
 
     @property
     def hopeless(self) -> bool:
         """Whether weights, gradients and moments alone, which no micro-batch changes, are too much."""
         assert self.device is not None
         kept = sum(self.kinds.get(kind, 0) for kind in ("parameters", "gradients", "optimizer"))
-        return self._needs(kept) > self.device.bytes
+        return kept + self.device.fixed > self.device.bytes
 
     @property
     def fits(self) -> bool:
         """Whether it can be trained on the device."""
         return not self.missing and self.device is not None and self.bytes <= self.device.bytes
-
-    def _needs(self, tensor_bytes: int) -> int:
-        assert self.device is not None
-        return round(tensor_bytes * (1 + SLACK[self.device.kind])) + self.device.fixed
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,8 @@ class Asked:
         except MissingPackage as error:
             return Option(modality, micro_tokens, checkpointing, precision, missing=str(error))
         kinds = {kind: size for kind, size in peak.bytes.items() if size}
-        return Option(modality, micro_tokens, checkpointing, precision, kinds, peak.name, self.device)
+        more = beside(self.config, micros[-1], self.candidates, kinds, self.device.kind)
+        return Option(modality, micro_tokens, checkpointing, precision, kinds, peak.name, self.device, beside=more)
 
 
 def as_asked(asked: Asked, modality: Literal["full", "lora", "qlora"]) -> Option:

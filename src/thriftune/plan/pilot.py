@@ -30,7 +30,7 @@ from thriftune.version import VERSION
 
 TRIALS = "pilot.jsonl"
 SMALLEST = 25  # lessons
-_VALID = 60  # lessons whose loss is measured: enough for an interval, few enough for seconds
+_VALID = 40  # lessons whose loss is measured: enough for an interval, few enough for seconds
 _WARM_UP = 2  # steps
 
 
@@ -73,7 +73,7 @@ def pilot(run: Run, recipe: Recipe, task: Task, plan: Plan, minutes: float, prog
         parts = (VERSION, dump_section(recipe.student), dump_section(trial.train(recipe.train)), trial.lessons, files)
         identity = content_id(*parts)
         if identity not in known:
-            progress.say(f"pilot: {trial.option.modality}, {trial.lessons} lessons")
+            progress.say(f"{trial.option.modality}, {trial.lessons} lessons")
             known[identity] = {"id": identity, **_run(recipe, task, trial, lessons["train"], held_out, progress)}
             append_record(run.path(TRIALS), known[identity])
         return dict(known[identity])

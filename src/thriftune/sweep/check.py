@@ -38,7 +38,7 @@ class Check:
 
 
 def check(kind: Kind, recipe: Recipe, folder: Folder, executor: Executor, seed: int | None = None) -> Check:
-    """Run one random trial that is done again, in a folder of its own, and compare.
+    """Run one random trial that is done again, in a folder of its own, and compare: a trained one where there is any.
 
     Raises:
         InputError: no trial of this recipe is done.
@@ -47,7 +47,8 @@ def check(kind: Kind, recipe: Recipe, folder: Folder, executor: Executor, seed: 
     known = [each for key, each in planned.items() if folder.records.get(key, {}).get("status") == "done"]
     if not known:
         raise InputError(f"{folder.file} has no trial of this recipe that is done")
-    chosen = random.Random(seed).choice(sorted(known, key=lambda each: each.trial.id))
+    trained = [each for each in known if each.trial.kind == "tuned"]
+    chosen = random.Random(seed).choice(sorted(trained or known, key=lambda each: each.trial.id))
     return _compare(folder, chosen, _again(recipe, folder, chosen, executor))
 
 
