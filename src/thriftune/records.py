@@ -86,6 +86,16 @@ class Verdict(Record):
     result: str = ""
 
 
+class QuestionLoss(Record):
+    """The loss of a student on one lesson: nats summed over the supervised tokens of each task."""
+
+    question_id: str
+    label_nats: float
+    label_tokens: int
+    rationale_nats: float
+    rationale_tokens: int
+
+
 def dump(record: Record) -> dict[str, Any]:
     """Return the record as plain JSON data."""
     return record.model_dump(mode="json")

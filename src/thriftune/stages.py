@@ -131,7 +131,7 @@ def _evaluate(run: Run, recipe: Recipe, task: Lazy) -> None:
             f"{run.folder} holds no model of this recipe and dataset, so its test questions may have been trained on. "
             "Run: thriftune train RECIPE"
         )
-    records = [f"{kind}{who}.jsonl" for kind in ("predictions", "verdicts") for who in ("", "-base")]
+    records = [f"{kind}{who}.jsonl" for kind in ("predictions", "verdicts", "losses") for who in ("", "-base")]
     _told(run, "evaluate", run.stage("evaluate", identity, ["scores.json", *records], work))
 
 

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from thriftune.sweep.findings import CONFIRMED, OPEN, REFUTED, findings, words
-from thriftune.sweep.paired import Difference, matches, means
+from thriftune.sweep.paired import Difference, losses, matches
 from thriftune.sweep.pareto import front, picture
-from thriftune.sweep.results import Result, match_difference, paired
+from thriftune.sweep.results import Result, loss_difference, match_difference, paired
 
 
 def test_a_paired_difference_is_narrower_than_its_two_rates():
@@ -58,9 +58,20 @@ def test_runs_that_agree_on_every_question_do_not_prove_that_there_is_no_differe
     assert found.value == 0 and found.high == -found.low == pytest.approx(0.161, abs=1e-3)
 
 
-def test_means_have_students_interval():
-    found = means([1.0, 2.0, 3.0], [0.0, 0.0, 0.0])
-    assert (found.value, found.low) == (2.0, pytest.approx(2 - 4.303 / 3**0.5)) and means([1.0], [0.0]) is None
+def test_losses_are_paired_by_question():
+    """Questions that are hard for both do not widen the interval, questions and seeds that disagree do."""
+    hard = [float(place % 7) for place in range(60)]
+    found = losses([hard] * 2, [[value + 0.1 for value in hard]] * 2)
+    assert (found.value, found.low, found.high) == (pytest.approx(-0.1),) * 3 and found.shown == -1
+    mixed = losses([hard], [[value + (0.9 if place % 2 else -0.7) for place, value in enumerate(hard)]])
+    assert mixed.value == pytest.approx(-0.1) and mixed.shown == 0
+
+
+def test_losses_that_were_not_recorded_are_not_compared():
+    one, other = result("a", 1, 50), result("b", 1, 10)
+    assert loss_difference([(one, other)]).value < 0
+    del one.record["label_losses"]
+    assert loss_difference([(one, other)]) is None
 
 
 def result(group: str, seed: int, right: int, peak: float = 1e9, **row) -> Result:
@@ -73,6 +84,7 @@ def result(group: str, seed: int, right: int, peak: float = 1e9, **row) -> Resul
         "questions": "q",
         "scores": scores,
         "verdicts": {"execution_match": bits},
+        "label_losses": [0.1 if bit == "1" else 0.4 for bit in bits],
         "overrides": {},
         "train": {"peak_bytes": peak, "train_seconds": 10.0 - right / 100, "modality": row.get("modality", "lora")},
     }
@@ -100,7 +112,10 @@ def ratios(quality: dict[float, int]) -> list[Result]:
 
 
 def verdicts(results: list[Result]) -> dict[str, str]:
-    return {each.name: each.verdict for each in findings(results, "execution_match")}
+    """Of both measures, which say the same here: losses are made from the matches."""
+    found = findings(results, "execution_match")
+    assert all(each.by_loss in (each.verdict, "") for each in found)
+    return {each.name: each.verdict for each in found}
 
 
 FALLING = {"full": 3e9, "lora": 2e9, "qlora": 1e9}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from thriftune.files import write_json, write_records
 from thriftune.recipe import Recipe, load
-from thriftune.records import Verdict
+from thriftune.records import QuestionLoss, Verdict
 from thriftune.runs import Run
 from thriftune.sweep.folder import specification
 from thriftune.sweep.worker import MACHINE, machine
@@ -95,6 +95,13 @@ def pretend(folder: Path, settings: Recipe, kind: str) -> None:
     right = settings.train.rank + settings.train.seed if kind == "tuned" else 0
     verdicts = [Verdict(question_id=f"q{n:03}", valid=True, execution_match=n < right) for n in range(100)]
     write_records(folder / ("verdicts.jsonl" if kind == "tuned" else "verdicts-base.jsonl"), verdicts)
+    losses = [
+        QuestionLoss(
+            question_id=f"q{n:03}", label_nats=n / (1 + right), label_tokens=9, rationale_nats=1, rationale_tokens=9
+        )
+        for n in range(100)
+    ]
+    write_records(folder / ("losses.jsonl" if kind == "tuned" else "losses-base.jsonl"), losses)
     cell = {"value": right / 100, "low": 0.0, "high": 1.0, "n": 100}
     loss = {"value": 1 / (1 + right), "low": 0.0, "high": 1.0, "n": 100}
     who = "tuned" if kind == "tuned" else "base"

@@ -12,9 +12,9 @@ from thriftune.prompts import Prompt
 from thriftune.recipe import Train
 from thriftune.students.load import Student, load_for_training
 from thriftune.testing import tiny
-from thriftune.train.batches import make_row, micro_batches, scale_of
+from thriftune.train.batches import Row, make_row, micro_batches, scale_of
 from thriftune.train.loss import loss_of
-from thriftune.train.losses import packing
+from thriftune.train.losses import example_losses, packing
 
 LESSONS = [
     ("films", "horror of the 90s?", '{"query":{"term":{"genres":"Horror"}}}', "An exact term on genres."),
@@ -51,8 +51,8 @@ def plain_loss(student: Student, weight: float, with_rationale: bool = True) -> 
     return loss + (1 - weight) * sums["rationale"] / counts["rationale"] if with_rationale else loss
 
 
-def our_loss(student: Student, weight: float, micro_tokens: int = 10_000, with_rationale: bool = True) -> torch.Tensor:
-    rows = [
+def rows_of(student: Student, with_rationale: bool = True) -> list[Row]:
+    return [
         make_row(
             student.renderer,
             Prompt(f"Index {collection}. Fields: genres, year.", question),
@@ -62,6 +62,10 @@ def our_loss(student: Student, weight: float, micro_tokens: int = 10_000, with_r
         )
         for collection, question, label, rationale in LESSONS
     ]
+
+
+def our_loss(student: Student, weight: float, micro_tokens: int = 10_000, with_rationale: bool = True) -> torch.Tensor:
+    rows = rows_of(student, with_rationale)
     scale = scale_of(rows, weight)
     total = torch.zeros(())
     with packing(student):
@@ -109,6 +113,20 @@ def test_label_only_is_the_label_loss(folders, kind):
     expected = plain_loss(student, 1.0, with_rationale=False)
     ours = our_loss(student, 1.0, with_rationale=False)
     assert relative(gradient(student, ours), gradient(student, expected)) <= 1e-5
+
+
+@pytest.mark.parametrize("kind", ["causal", "seq2seq"])
+def test_each_examples_loss_stands_at_its_place(folders, kind):
+    """Rows are grouped by prefix and cut into micro-batches, so they are computed in another order."""
+    student = student_of(folders, kind, "full")
+    rows = rows_of(student)
+    with packing(student):
+        together = example_losses(student, rows, 150)
+        alone = [example_losses(student, [row], 10_000) for row in rows]
+    for name in ("label_loss", "rationale_loss"):
+        each = [found[name][0] for found in alone]
+        assert [count for _, count in together[name]] == [count for _, count in each]
+        assert [nats for nats, _ in together[name]] == pytest.approx([nats for nats, _ in each], rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["causal", "seq2seq"])

@@ -15,7 +15,7 @@ from thriftune.evaluate.shots import WithExamples
 from thriftune.files import append_record, read_records, write_json, write_records
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
-from thriftune.records import Lesson, Prediction
+from thriftune.records import Lesson, Prediction, QuestionLoss
 from thriftune.runs import Run
 from thriftune.students.load import Student, device_of, load_for_generation
 from thriftune.students.reload import load_tuned
@@ -68,6 +68,7 @@ def _score(run: Run, recipe: Recipe, task: Task, who: str, lessons: list[Lesson]
         progress.say(f"{constraint['gold_refused']} gold answers are outside the grammar: no student can write them")
     predictions = _predict(run, recipe, task, student, lessons, f"predictions{suffix}.jsonl", progress)
     losses = task_losses(student, task, lessons, recipe.train)
+    write_records(run.path(f"losses{suffix}.jsonl"), _by_question(lessons, losses))
     peak = peak_bytes(student.device)
     del student
     gc.collect()
@@ -89,6 +90,19 @@ def _score(run: Run, recipe: Recipe, task: Task, who: str, lessons: list[Lesson]
         "judge_seconds": round(time.monotonic() - started, 3),
         "peak_bytes": peak,
     }
+
+
+def _by_question(lessons: list[Lesson], losses: dict[str, list[tuple[float, int]]]) -> list[QuestionLoss]:
+    return [
+        QuestionLoss(
+            question_id=lesson.question.id,
+            label_nats=round(label[0], 6),
+            label_tokens=label[1],
+            rationale_nats=round(rationale[0], 6),
+            rationale_tokens=rationale[1],
+        )
+        for lesson, label, rationale in zip(lessons, losses["label_loss"], losses["rationale_loss"], strict=True)
+    ]
 
 
 def constraint_of(student: Student, grammars: list[Grammar | None], lessons: list[Lesson]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from thriftune.progress import Progress
 from thriftune.recipe import Recipe
@@ -27,7 +27,7 @@ class Outcome:
     planned: list[Planned]
     reports: list[Path]
     text: str
-    findings: dict[str, str]
+    findings: dict[str, dict[str, str]]
     failed: list[str]
     left: list[str]
 
@@ -74,7 +74,8 @@ def told(recipe: Recipe, folder: Folder, planned: list[Planned]) -> Outcome:
     """Write the tables of a plan; return what there is."""
     reports = write(folder.path, recipe, planned, folder.records)
     results = done(planned, folder.records)
-    verdicts: dict[str, Any] = {each.name: each.verdict for each in findings(results, recipe.study.metric)}
+    metric = recipe.study.metric
+    verdicts = {each.name: {metric: each.verdict, "label_loss": each.by_loss} for each in findings(results, metric)}
     ids = list(dict.fromkeys(each.trial.id for each in planned))
     failed = [key for key in ids if key in folder.records and folder.records[key]["status"] not in _GOOD]
     left = [key for key in ids if key not in folder.records]

@@ -12,21 +12,30 @@ from itertools import pairwise
 
 from thriftune.evaluate import scores
 from thriftune.sweep.paired import Difference
-from thriftune.sweep.results import Result, match_difference, mean_difference, paired, pick
+from thriftune.sweep.results import Result, loss_difference, match_difference, paired, pick
 
 CONFIRMED, REFUTED, OPEN = "confirmed", "refuted", "not decided"
 _LEAST = 2  # pairs of runs behind a comparison that decides
 _ORDER = ("full", "lora", "qlora")
 
 
+Pairs = Sequence[tuple[Result, Result]]
+
+
 @dataclass(frozen=True)
 class Finding:
-    """What the paper says, what was found here, and the figures: one line for each comparison."""
+    """What the paper says, what was found here, and the figures: one line for each comparison.
+
+    Attributes:
+        verdict: by the study's metric. by_loss: by the test loss of labels, which is what the paper compares by; empty
+            where the finding is not one of quality.
+    """
 
     name: str
     claim: str
     verdict: str
     figures: list[str]
+    by_loss: str = ""
 
 
 def findings(results: Sequence[Result], metric: str) -> list[Finding]:
@@ -35,36 +44,37 @@ def findings(results: Sequence[Result], metric: str) -> list[Finding]:
 
 
 def _dss(results: Sequence[Result], metric: str) -> Finding:
-    found: list[tuple[str, Difference | None]] = []
+    found: list[tuple[str, Pairs]] = []
     for modality in _ORDER:
         dss = pick(results, "ablation", modality=modality, objective="dss")
         for compute in ("steps", "tokens"):
             alone = pick(results, "ablation", modality=modality, objective="label_only", compute=compute)
             if pairs := paired(dss, alone):
-                found.append((f"{modality}, equal {compute}: DSS − label-only", match_difference(pairs, metric)))
+                found.append((f"{modality}, equal {compute}: DSS − label-only", pairs))
     known = {r.row["modality"] for r in results if r.group == "ablation"}
-    return _judged("F1", "DSS beats label-only in every configuration", found, missing=len(known) < len(_ORDER))
+    claim = "DSS beats label-only in every configuration"
+    return _judged("F1", claim, found, metric, missing=len(known) < len(_ORDER))
 
 
 def _modalities(results: Sequence[Result], metric: str) -> Finding:
-    found = []
+    found: list[tuple[str, Pairs]] = []
     for better, worse in pairwise(_ORDER):
         sides = [pick(results, "ablation", modality=m, objective="dss") for m in (better, worse)]
-        found.append((f"{better} − {worse}, with DSS", match_difference(paired(*sides), metric)))
-    return _judged("F2", "full > LoRA > QLoRA in quality", found)
+        found.append((f"{better} − {worse}, with DSS", paired(*sides)))
+    return _judged("F2", "full > LoRA > QLoRA in quality", found, metric)
 
 
 def _ratio(results: Sequence[Result], metric: str) -> Finding:
     points = [r for r in results if r.group == "sweep" and "train.alpha_ratio" in r.row]
-    found = []
+    found: list[tuple[str, Pairs]] = []
     for other in sorted({float(r.row["train.alpha_ratio"]) for r in points} - {4.0}):
-        pairs = []
+        pairs: list[tuple[Result, Result]] = []
         for rank in sorted({r.row.get("train.rank") for r in points}, key=str):
             same = [r for r in points if r.row.get("train.rank") == rank]
             sides = [[r for r in same if float(r.row["train.alpha_ratio"]) == ratio] for ratio in (4.0, other)]
             pairs += paired(*sides)
-        found.append((f"4:1 − {other:g}:1, over {len(pairs)} pairs of rank and seed", match_difference(pairs, metric)))
-    return _judged("F3", "alpha:rank = 4:1 is the best balance", found, missing=not found)
+        found.append((f"4:1 − {other:g}:1, over {len(pairs)} pairs of rank and seed", pairs))
+    return _judged("F3", "alpha:rank = 4:1 is the best balance", found, metric, missing=not found)
 
 
 def _memory(results: Sequence[Result]) -> Finding:
@@ -89,12 +99,18 @@ def _span(values: Sequence[float]) -> str:
     return f"{min(values):.2f}" if len(values) == 1 else f"{min(values):.2f} – {max(values):.2f}"
 
 
-def _judged(name: str, claim: str, found: Sequence[tuple[str, Difference | None]], missing: bool = False) -> Finding:
-    known = [(text, difference) for text, difference in found if difference]
-    figures = [f"{text}: {points(difference)}" for text, difference in known]
-    lacking = missing or not known or len(known) < len(found)
-    shown = [difference.shown if difference.seeds >= _LEAST else 0 for _, difference in known]
-    return Finding(name, claim, _verdict(shown, lacking), figures)
+def _judged(name: str, claim: str, found: Sequence[tuple[str, Pairs]], metric: str, missing: bool = False) -> Finding:
+    known = [(text, match_difference(pairs, metric), loss_difference(pairs)) for text, pairs in found]
+    figures = [f"{text}: {points(match)}; loss {nats(loss)}" for text, match, loss in known if match]
+    by_match = _of([match for _, match, _ in known], 1, missing)
+    by_loss = _of([loss for _, _, loss in known], -1, missing)  # the lower the better
+    return Finding(name, claim, by_match, figures, by_loss)
+
+
+def _of(differences: Sequence[Difference | None], better: int, missing: bool) -> str:
+    known = [each for each in differences if each]
+    lacking = missing or not known or len(known) < len(differences)
+    return _verdict([better * each.shown if each.seeds >= _LEAST else 0 for each in known], lacking)
 
 
 def _verdict(shown: Sequence[int], missing: bool) -> str:
@@ -109,6 +125,13 @@ def points(difference: Difference | None) -> str:
         return "–"
     shown = scores.points(difference.value, difference.low, difference.high)
     return f"{shown} ({_few(difference.seeds)}, {difference.questions} questions)"
+
+
+def nats(difference: Difference | None) -> str:
+    """Return `−0.0310 [−0.0402, −0.0218] nats`, or a dash."""
+    if difference is None:
+        return "–"
+    return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}] nats"
 
 
 def _few(count: int) -> str:
@@ -128,11 +151,5 @@ def words(name: str, difference: Difference | None, losses: Difference | None) -
         text += " One seed: this says something of these two trainings, not of the method."
     if losses:
         side = {1: "higher", -1: "lower", 0: "not shown to differ"}[losses.shown]
-        text += f" Label loss of DSS less label-only {losses.value:+.4f} nats"
-        text += f" [{losses.low:.4f}, {losses.high:.4f}] over the seeds: {side}."
+        text += f" Label loss of DSS less label-only {nats(losses)}: {side}."
     return text
-
-
-def of_losses(pairs: Sequence[tuple[Result, Result]]) -> Difference | None:
-    """Return the difference of the test loss of labels over pairs."""
-    return mean_difference(pairs, "label_loss")

@@ -7,14 +7,14 @@ interval covers less than 95 %, and with one it holds for that one training alon
 the bootstrap would claim certainty; the interval then is what Wilson's bound leaves for those that did not turn up.
 """
 
-import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from thriftune.evaluate.scores import unseen
 
-_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}  # 97.5 %, by freedom
+if TYPE_CHECKING:
+    import numpy
 
 
 @dataclass(frozen=True)
@@ -46,24 +46,33 @@ def matches(first: Sequence[str], second: Sequence[str], resamples: int = 4000, 
     if not judged:
         return None
     table = numpy.array([[int(a[place]) - int(b[place]) for place in judged] for a, b in pairs], dtype=float)
-    seeds, questions = table.shape
-    value = float(table.mean())
     if table.min() == table.max():
-        margin = unseen(questions)
-        return Difference(value, max(-1.0, value - margin), min(1.0, value + margin), seeds, questions)
+        value, margin = float(table.mean()), unseen(table.shape[1])
+        return Difference(value, max(-1.0, value - margin), min(1.0, value + margin), *table.shape)
+    return _bootstrap(table, resamples, seed)
+
+
+def losses(
+    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], resamples: int = 4000, seed: int = 42
+) -> Difference:
+    """Return the difference of two mean losses, first less second; each question counts the same.
+
+    Args:
+        first, second: for each seed, the losses of the same questions in the same order.
+    """
+    import numpy
+
+    return _bootstrap(numpy.array(first, dtype=float) - numpy.array(second, dtype=float), resamples, seed)
+
+
+def _bootstrap(table: "numpy.ndarray[Any, Any]", resamples: int, seed: int) -> Difference:
+    """The mean of differences (seeds × questions) with its interval."""
+    import numpy
+
+    (seeds, questions), value = table.shape, float(table.mean())
     chance = numpy.random.default_rng(seed)
     by_seed = chance.multinomial(seeds, [1 / seeds] * seeds, size=resamples)
     by_question = chance.multinomial(questions, [1 / questions] * questions, size=resamples)
     means = ((by_seed @ table) * by_question).sum(axis=1) / (seeds * questions)
     low, high = numpy.percentile(means, [2.5, 97.5])
     return Difference(value, min(float(low), value), max(float(high), value), seeds, questions)
-
-
-def means(first: Sequence[float], second: Sequence[float]) -> Difference | None:
-    """Return the difference of two means over paired trials with Student's interval; None for fewer than two pairs."""
-    each = [a - b for a, b in zip(first, second, strict=True)]
-    if len(each) < 2:
-        return None
-    value, spread = statistics.fmean(each), statistics.stdev(each) / math.sqrt(len(each))
-    half = _T.get(len(each) - 1, 2.228) * spread  # 2.228: ten degrees of freedom, a little wide for more
-    return Difference(value, value - half, value + half, len(each), 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from thriftune.files import content_id, read_records
-from thriftune.records import Verdict
+from thriftune.records import QuestionLoss, Verdict
 from thriftune.runs import Run
 from thriftune.sweep.trial import Trial
 from thriftune.sweep.worker import MACHINE
@@ -51,6 +51,9 @@ def _results(run: Run, kind: str) -> dict[str, Any]:
     found["verdicts"] = {
         metric: "".join(_bit(getattr(verdict, field)) for verdict in verdicts) for metric, field in _MATCHES.items()
     }
+    if (path := run.path(f"losses{suffix}.jsonl")).exists():
+        losses = sorted(read_records(path, QuestionLoss), key=lambda loss: loss.question_id)
+        found["label_losses"] = [round(loss.label_nats / loss.label_tokens, 5) for loss in losses]
     found["evaluate_seconds"] = run.manifest["stages"]["evaluate"]["seconds"]
     return found | ({"train": run.figures("train")} if kind == "tuned" else {})
 

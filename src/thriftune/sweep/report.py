@@ -85,8 +85,8 @@ def _is_study(planned: Sequence[Planned]) -> bool:
 
 def verdicts(judged: Sequence[Finding]) -> list[list[str]]:
     """Return the findings as a table."""
-    rows = [["", "the paper's finding", "here", "figures"]]
-    return rows + [[f.name, f.claim, f.verdict, "; ".join(f.figures) or "–"] for f in judged]
+    rows = [["", "the paper's finding", "here", "by the test loss of labels", "figures"]]
+    return rows + [[f.name, f.claim, f.verdict, f.by_loss or "–", "; ".join(f.figures) or "–"] for f in judged]
 
 
 def _html(recipe: Recipe, head: str, judged: list[Finding], made: list[Sheet], picture: str) -> str:

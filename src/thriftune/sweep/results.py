@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from thriftune.sweep.paired import Difference, matches, means
+from thriftune.sweep.paired import Difference, losses, matches
 from thriftune.sweep.plan import Planned, Records
 
 
@@ -59,8 +59,10 @@ def match_difference(pairs: Sequence[tuple[Result, Result]], metric: str) -> Dif
     return matches([a for a, _ in bits], [b for _, b in bits])
 
 
-def mean_difference(pairs: Sequence[tuple[Result, Result]], figure: str) -> Difference | None:
-    """Return the difference of a loss or another score over pairs, with Student's interval over the seeds."""
-    values = [(a.score(figure), b.score(figure)) for a, b in pairs]
-    known = [(a, b) for a, b in values if a is not None and b is not None]
-    return means([a for a, _ in known], [b for _, b in known])
+def loss_difference(pairs: Sequence[tuple[Result, Result]]) -> Difference | None:
+    """Return the difference of the label loss on the test questions over pairs; None where it was not recorded."""
+    each = [(a.record.get("label_losses"), b.record.get("label_losses")) for a, b in pairs]
+    known = [(a, b) for a, b in each if a and b and len(a) == len(b)]
+    if not known or len({len(a) for a, _ in known}) > 1:
+        return None
+    return losses([a for a, _ in known], [b for _, b in known])

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from thriftune.report.facts import number, rate
-from thriftune.sweep.findings import of_losses, points, words
+from thriftune.sweep.findings import nats, points, words
 from thriftune.sweep.pareto import front
 from thriftune.sweep.plan import Planned, Records
-from thriftune.sweep.results import Result, match_difference, paired, pick
+from thriftune.sweep.results import Result, loss_difference, match_difference, paired, pick
 
 Rows = list[list[str]]
 MODALITIES = ("full", "lora", "qlora")
@@ -65,7 +65,7 @@ def _means(runs: Sequence[Result], metric: str) -> list[str]:
 
 def comparisons(results: Sequence[Result], metric: str) -> tuple[Rows, list[str]]:
     """The paper's second table: DSS less label-only in every configuration, and what it shows in words."""
-    rows = [["modality", "equal", f"difference of {_name(metric)}, DSS − label-only"]]
+    rows = [["modality", "equal", f"difference of {_name(metric)}, DSS − label-only", "of the test loss of labels"]]
     said = []
     for modality in MODALITIES:
         dss = pick(results, "ablation", modality=modality, objective="dss")
@@ -73,8 +73,9 @@ def comparisons(results: Sequence[Result], metric: str) -> tuple[Rows, list[str]
             pairs = paired(dss, pick(results, "ablation", modality=modality, objective="label_only", compute=compute))
             if pairs:
                 difference = match_difference(pairs, metric)
-                rows.append([modality, compute, points(difference)])
-                said.append(words(f"{modality}, equal {compute}", difference, of_losses(pairs)))
+                losses = loss_difference(pairs)
+                rows.append([modality, compute, points(difference), nats(losses)])
+                said.append(words(f"{modality}, equal {compute}", difference, losses))
     return rows, said
 
 

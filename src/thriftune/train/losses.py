@@ -48,9 +48,12 @@ def rows_of(student: Student, task: Task, lessons: Sequence[Lesson], objective: 
 
 
 def example_losses(student: Student, rows: Sequence[Row], micro_tokens: int) -> dict[str, list[tuple[float, int]]]:
-    """Return for `label_loss` and `rationale_loss` each example's (summed nats, supervised tokens), in any order."""
-    split = micro_batches(rows, micro_tokens, student.kind == "seq2seq")
-    return _examples(student, split, partial(loss_of, student), rows)
+    """Return for `label_loss` and `rationale_loss` each example's (summed nats, supervised tokens), as rows come."""
+    split = list(micro_batches(rows, micro_tokens, student.kind == "seq2seq"))
+    found = _examples(student, split, partial(loss_of, student), rows)
+    places = {id(row): place for place, row in enumerate(rows)}
+    order = [places[id(row)] for batch in split for row in batch]
+    return {name: [pair for _, pair in sorted(zip(order, pairs, strict=True))] for name, pairs in found.items()}
 
 
 def mean_losses(
