@@ -37,6 +37,7 @@ def recipe_text(chosen: Chosen, mapping: dict[str, Any], documents: int) -> str:
         _head(chosen),
         _task(chosen, mapping, documents),
         _teacher(chosen),
+        "dataset:\n  test: 0.2                 # share of the questions that judge the student; few make wide brackets",
         "student:\n  model: smollm2-135m-instruct  # or a Hugging Face id, or a folder; causal or T5-like",
         _train(chosen),
     ]
