@@ -164,26 +164,29 @@ def faults(facts: Facts) -> list[list[str]]:
     return rows + [[kind, *("–" if count is None else str(count.get(kind, 0)) for count in counts)] for kind in kinds]
 
 
-def making(facts: Facts) -> list[list[str]]:
-    """Return the table of what the run took."""
-    teach, train = facts.figures("teach"), facts.figures("train")
+def lessons(facts: Facts) -> list[list[str]]:
+    """Return the table of the lessons, and of the seconds that each stage took."""
+    teach, dataset = facts.figures("teach"), facts.figures("dataset")
     rejected = str(sum(teach["rejected"].values())) if "rejected" in teach else "–"
-    rows = [
+    return [
         ["lessons kept / rejected", f"{teach.get('kept', '–')} / {rejected}"],
         *([f"rejected as {reason}", str(count)] for reason, count in teach.get("rejected", {}).items()),
         ["acceptance rate of the teacher", _percent(teach.get("acceptance_rate"))],
         ["USD per accepted lesson", number(teach.get("usd_per_lesson"), 4)],
         ["teacher", str(teach.get("teacher", "–"))],
-        [
-            "train / valid / test",
-            " / ".join(str(facts.figures("dataset").get(k, "–")) for k in ("train", "valid", "test")),
-        ],
-        ["pairs that straddle the split", str(facts.figures("dataset").get("leaks", "–"))],
+        ["train / valid / test", " / ".join(str(dataset.get(k, "–")) for k in ("train", "valid", "test"))],
+        ["pairs that straddle the split", str(dataset.get("leaks", "–"))],
+        *([f"seconds: {name}", number(facts.seconds(name), 0)] for name in ("teach", "dataset", "train", "evaluate")),
+    ]
+
+
+def training(facts: Facts) -> list[list[str]]:
+    """Return the table of the training: what was trained, how fast, in how much memory."""
+    train = facts.figures("train")
+    parameters = " / ".join(_count(train.get(key)) for key in ("trainable_parameters", "parameters"))
+    return [
         ["modality, precision", f"{train.get('modality', '–')}, {train.get('precision', '–')}"],
-        [
-            "trainable / all parameters",
-            f"{_count(train.get('trainable_parameters'))} / {_count(train.get('parameters'))}",
-        ],
+        ["trainable / all parameters", parameters],
         ["optimizer steps", str(train.get("steps", "–"))],
         ["supervised tokens per second", number(train.get("tokens_per_second"), 0)],
         ["examples per second", number(train.get("examples_per_second"), 2)],
@@ -191,10 +194,6 @@ def making(facts: Facts) -> list[list[str]]:
         ["peak memory of training, GB", number(_giga(train.get("peak_bytes")), 2)],
         *([f"of it {kind}, GB", number(_giga(held), 3)] for kind, held in train.get("peak_bytes_by_kind", {}).items()),
     ]
-    rows += [
-        [f"seconds: {stage}", number(facts.seconds(stage), 0)] for stage in ("teach", "dataset", "train", "evaluate")
-    ]
-    return rows
 
 
 def _percent(value: Any) -> str:

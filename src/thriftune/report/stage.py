@@ -7,7 +7,7 @@ from thriftune.files import write_text
 from thriftune.report import parity
 from thriftune.report.again import commands, recipe_text, tabbed
 from thriftune.report.curves import LEGEND, loss_curves
-from thriftune.report.facts import Facts, collect, families, faults, making, table
+from thriftune.report.facts import Facts, collect, families, faults, lessons, table, training
 from thriftune.runs import Run
 
 
@@ -33,7 +33,8 @@ def _html(facts: Facts, exported: list[list[str]], forms: list[str]) -> str:
         table=table(facts),
         families=families(facts),
         faults=faults(facts),
-        making=making(facts),
+        lessons=lessons(facts),
+        training=training(facts),
         exported=exported,
         recipe=recipe_text(facts.manifest),
         made=commands(facts.name, forms),
@@ -49,7 +50,7 @@ def _markdown(facts: Facts, exported: list[list[str]]) -> str:
         pipes(table(facts)),
     ]
     parts += ["## Execution match by clause family", pipes(families(facts)), "## Faults", pipes(faults(facts))]
-    parts += ["## What it took", pipes([["", ""], *making(facts)])]
+    parts += ["## What it took", pipes([["", ""], *lessons(facts), *training(facts)])]
     if exported:
         parts += ["## Exports beside the trained model", pipes(exported)]
     return "\n\n".join(parts) + "\n"
