@@ -16,6 +16,7 @@ from pathlib import Path
 
 from thriftune.files import write_json, write_text
 from thriftune.report import parity
+from thriftune.report.again import without_folders
 from thriftune.report.facts import METRICS, collect, rate
 from thriftune.report.stage import pipes
 from thriftune.runs import Run
@@ -30,7 +31,7 @@ FILES = [
     "metrics.jsonl",
     "dataset/README.md",
 ]
-FILES += [f"{kind}{who}.jsonl" for kind in ("predictions", "verdicts") for who in ("", "-base")]
+FILES += [f"{kind}{who}.jsonl" for kind in ("predictions", "losses", "verdicts") for who in ("", "-base")]
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "osmem-server", "opensearch-py")
 
 
@@ -40,6 +41,9 @@ def main(run: Path, name: str, command: str) -> None:
         if (run / file).exists():
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(run / file, target / file)
+    manifest = json.loads((target / "manifest.json").read_text())
+    without_folders(manifest["recipe"])
+    write_json(target / "manifest.json", manifest)
     write_json(target / "machine.json", {"command": command, **machine()})
     if name == "search-full":
         fill(ROOT / "README.md", "results", results_table(target))

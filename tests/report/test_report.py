@@ -3,6 +3,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -138,6 +139,19 @@ def test_the_commands_and_the_recipe_that_made_it_are_named(tmp_path):
     assert "rank: 32" in written and "a<b" in written and "batch" not in written, "what is default is left out"
     (tmp_path / "shop.yaml").write_text(recipe_text(run.manifest))
     assert load(tmp_path / "shop.yaml") == made_by
+
+
+def test_a_report_tells_nobodys_folders(tmp_path):
+    home = Path("/home/someone/shop")
+    files = {"mapping": str(home / "mapping.json"), "documents": str(home / "data" / "documents.jsonl")}
+    asked = {
+        "name": "shop",
+        "task": {"collections": {"shop": files | {"notes": {"address": "/products/1, without the host"}}}},
+        "teacher": {"lessons": ["demo:films", str(home / "lessons.jsonl")]},
+    }
+    written = recipe_text({"recipe": Recipe.model_validate(asked).model_dump(mode="json")})
+    assert "/home" not in written and "documents: data/documents.jsonl" in written
+    assert "- demo:films\n  - lessons.jsonl" in written and "/products/1, without the host" in written
 
 
 def test_every_table_can_be_copied_as_text_and_reached_by_keyboard(tmp_path):

@@ -1,7 +1,7 @@
 """From a YAML file and overrides to a recipe."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
         raise RecipeError(f"{path} is empty or not a mapping of keys; start from recipes/films-demo.yaml")
     for override in overrides or []:
         _override(data, override)
-    _resolve_paths(data, path.resolve().parent)
+    base = path.resolve().parent
+    change_paths(data, lambda name: str(base / name))
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
@@ -76,23 +77,23 @@ def _override(data: dict[str, Any], override: str) -> None:
         raise RecipeError(f"override {override!r}: the value is not YAML; put it in quotes") from error
 
 
-def _resolve_paths(data: dict[str, Any], base: Path) -> None:
-    task = data.get("task")
-    if isinstance(task, dict) and isinstance(task.get("factory"), str):
-        task["factory"] = str(base / task["factory"])
-    study = data.get("study")
-    if isinstance(study, dict) and isinstance(study.get("records"), str):
-        study["records"] = str(base / study["records"])
-    for section, keys in FILES.items():
-        sources = task.get(section) if isinstance(task, dict) else None
+def change_paths(data: dict[str, Any], change: Callable[[str], str]) -> None:
+    """Replace every path in a recipe's data by what `change` makes of it. What is no path stays as it is."""
+
+    def each(section: Any, keys: Iterable[str]) -> None:
+        for key in keys:
+            if isinstance(section, dict) and isinstance(section.get(key), str):
+                section[key] = change(section[key])
+
+    task, teacher = data.get("task"), data.get("teacher")
+    each(task, ("factory",))
+    each(data.get("study"), ("records",))
+    for name, keys in FILES.items():
+        sources = task.get(name) if isinstance(task, dict) else None
         for source in (sources if isinstance(sources, dict) else {}).values():
-            for key in keys:
-                if isinstance(source, dict) and isinstance(source.get(key), str):
-                    source[key] = str(base / source[key])
-    teacher = data.get("teacher")
+            each(source, keys)
     for key in ("lessons", "questions"):
         if isinstance(teacher, dict) and isinstance(teacher.get(key), list):
             teacher[key] = [
-                item if not isinstance(item, str) or item.startswith("demo:") else str(base / item)
-                for item in teacher[key]
+                item if not isinstance(item, str) or item.startswith("demo:") else change(item) for item in teacher[key]
             ]

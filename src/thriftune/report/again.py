@@ -1,11 +1,14 @@
 """How to make a run again: its recipe as a file, and the command of each part."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from thriftune.recipe import Recipe
+from thriftune.recipe.read import change_paths
 
 
 def recipe_text(manifest: dict[str, Any]) -> str:
@@ -14,7 +17,21 @@ def recipe_text(manifest: dict[str, Any]) -> str:
         recipe = Recipe.model_validate(manifest.get("recipe"))
     except ValidationError:
         return ""
-    return yaml.safe_dump(recipe.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True)
+    told = recipe.model_dump(mode="json", exclude_defaults=True)
+    without_folders(told)
+    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True)
+
+
+def without_folders(recipe: dict[str, Any]) -> None:
+    """Name a recipe's files from the folder that holds them all: what is handed on tells nobody's folders."""
+    folders: list[str] = []
+
+    def seen(name: str) -> str:
+        folders.append(str(Path(name).parent))
+        return name
+
+    change_paths(recipe, seen)
+    change_paths(recipe, lambda name: os.path.relpath(name, os.path.commonpath(folders)))
 
 
 def commands(name: str, forms: list[str]) -> dict[str, str]:
