@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from thriftune.files import read_records
 from thriftune.recipe import load
+from thriftune.records import Lesson, Prediction
 from thriftune.road import travel
 from thriftune.runs import Run
 from thriftune.testing import tiny
@@ -88,6 +90,19 @@ def test_every_lesson_of_the_plant_shop_is_kept_once_now_is_set(tmp_path):
     figures = run.manifest["stages"]["teach"]["figures"]
     assert (figures["kept"], figures["rejected"], figures["meanings"]) == (60, {}, 30)
     assert run.manifest["stages"]["dataset"]["figures"]["leaks"] == 0
+
+
+def test_the_record_of_the_order_lines_is_of_the_lessons_that_are_here(tmp_path):
+    """Documents, lessons and split of `examples/superstore` are those that `benchmarks/results/superstore` is of."""
+    for path in (ROOT / "examples" / "superstore").glob("*.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    subprocess.run([sys.executable, tmp_path / "documents.py"], check=True)
+    run = travel(load(tmp_path / "recipe.yaml"), tmp_path / "run", ("teach", "dataset"))
+    figures = run.manifest["stages"]["teach"]["figures"]
+    assert (figures["kept"], figures["rejected"], figures["meanings"]) == (300, {}, 150)
+    record = ROOT / "benchmarks" / "results" / "superstore"
+    asked = {prediction.question.text for prediction in read_records(record / "predictions.jsonl", Prediction)}
+    assert asked == {lesson.question.text for lesson in read_records(tmp_path / "run/dataset/test.jsonl", Lesson)}
 
 
 def test_the_page_shows_the_recipe_of_the_plant_shop():
