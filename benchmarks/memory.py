@@ -43,6 +43,7 @@ T5_SMALL = dict(  # the sizes of google/flan-t5-small
     decoder_start_token_id=0,
 )
 SHAPES = {"t5-small-shaped": T5_SMALL, "llama-40m-shaped": LLAMA}  # with random weights
+NAMES = {"smollm2-135m-instruct": "SmolLM2", "t5-small-shaped": "T5", "llama-40m-shaped": "Llama"}
 Key = tuple[str, str, int, bool]
 
 
@@ -211,13 +212,14 @@ def _table(rows: list[dict[str, Any]], counts: dict[tuple[str, int], int]) -> st
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     tensors, processes = [], []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row["student"], row["modality"], row["checkpointing"], row["tokens"])):
         if (row["student"], row["tokens"]) not in counts:
             continue
         whole = row["predicted_bytes"] + _beside(row, counts[row["student"], row["tokens"]])
         tensors.append(row["predicted_bytes"] / row["measured_bytes"] - 1)
         processes.append(whole / row["resident_bytes"] - 1)
-        cells = [row["student"], row["modality"], row["tokens"], "on" if row["checkpointing"] else "off"]
+        again = "on" if row["checkpointing"] else "off"
+        cells = [NAMES[row["student"]], row["modality"], f"{row['tokens']:,}", again]
         cells += [_mb(row["predicted_bytes"]), _mb(row["measured_bytes"]), f"{tensors[-1]:+.1%}"]
         cells += [_mb(whole), _mb(row["resident_bytes"]), f"{processes[-1]:+.1%}"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
