@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from thriftune.tasks.query_dsl.bodies import aggs_of
@@ -77,15 +78,7 @@ def _bucket_key(kind: str, name: Any, bucket: dict[str, Any]) -> Any:
 
 def same_trees(gold: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     """Match aggregations one to one; of several of one type and field any pairing will do."""
-    if len(gold) != len(other):
-        return False
-    left = list(other)
-    for tree in gold:
-        found = next((candidate for candidate in left if _same_tree(tree, candidate)), None)
-        if found is None:
-            return False
-        left.remove(found)
-    return True
+    return len(gold) == len(other) and _matched(gold, other, _same_tree)
 
 
 def _same_tree(gold: Tree, other: Tree) -> bool:
@@ -113,9 +106,14 @@ def _same_buckets(gold: dict[str, Any], other: dict[str, Any]) -> bool:
         return False
     if gold["order"] and not all(_same_place(gold["order"], a, b) for a, b in zip(expected, got, strict=True)):
         return False
-    left = list(got)
-    for bucket in expected:
-        found = next((candidate for candidate in left if _same_bucket(bucket, candidate)), None)
+    return _matched(expected, got, _same_bucket)
+
+
+def _matched(gold: Sequence[Any], other: Sequence[Any], same: Callable[[Any, Any], bool]) -> bool:
+    """Find one of the others for each, every one used once."""
+    left = list(other)
+    for each in gold:
+        found = next((candidate for candidate in left if same(each, candidate)), None)
         if found is None:
             return False
         left.remove(found)
