@@ -53,8 +53,9 @@ def test_smaller_micro_batches_are_taken_where_only_they_fit(wide, rows):
 def test_where_nothing_helps_two_changes_are_named_and_each_fits(wide, rows):
     least = needs(recipe(), wide, rows, 1)
     there = device(int(least * 0.55))
-    assert fitting(Asked(wide, rows.rows, recipe().train, there, None)) is None
-    changes = changes_that_fit(recipe(), wide, rows, there, None)
+    asked = Asked(wide, rows.rows, recipe().train, there, None)
+    assert fitting(asked) is None
+    changes = changes_that_fit(recipe(), rows, asked)
     assert len(changes) == 2
     for keys, _ in changes:
         changed = recipe(**{k.removeprefix("train."): v == "true" if v in ("true", "false") else v

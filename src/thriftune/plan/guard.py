@@ -1,16 +1,17 @@
 """The plan that `run` makes before it trains: what cannot fit is refused, with changes that would fit."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from thriftune.errors import DoesNotFit, UserError
 from thriftune.plan.batches import Rows, smaller
 from thriftune.plan.configs import config_of
-from thriftune.plan.devices import Device
 from thriftune.plan.make import Plan, make_plan
 from thriftune.plan.options import Asked, Option, as_asked
 from thriftune.plan.prepare import candidates_for, device_for, rows_for
+from thriftune.plan.remembered import Remembered
 from thriftune.plan.text import size, table
 from thriftune.recipe import Recipe
 from thriftune.runs import Run
@@ -40,11 +41,12 @@ def planned(run: Run, recipe: Recipe, task: Callable[[], Task]) -> tuple[Recipe,
     config = config_of(recipe.student.model)
     rows = rows_for(recipe, config, run.folder, task)
     candidates = candidates_for(recipe, rows, task)
-    asked = Asked(config, rows.rows, recipe.train, device, candidates)
+    simulations = Remembered().simulations()  # the table and the changes ask for much that was asked before
+    asked = Asked(config, rows.rows, recipe.train, device, candidates, simulations)
     option = fitting(asked)
     if option is None:
-        plan = make_plan(recipe, config, rows, device, candidates)
-        raise DoesNotFit(refusal(plan, recipe, changes_that_fit(recipe, config, rows, device, candidates)))
+        plan = make_plan(recipe, config, rows, device, candidates, simulations)
+        raise DoesNotFit(refusal(plan, recipe, changes_that_fit(recipe, rows, asked)))
     changed = recipe.train.model_copy(update={"micro_tokens": option.micro_tokens})
     figures: dict[str, Any] = {"predicted_bytes": option.bytes, "predicted_tensor_bytes": option.tensor_bytes}
     figures |= {"predicted_by_kind": option.kinds, "memory_bytes": device.bytes, "micro_tokens": option.micro_tokens}
@@ -60,29 +62,27 @@ def fitting(asked: Asked) -> Option | None:
             raise UserError(option.missing)
         if option.fits:
             return option
+        if option.hopeless:
+            return None
     return None
 
 
-def changes_that_fit(
-    recipe: Recipe, config: Any, rows: Rows, device: Device, candidates: int | None
-) -> list[tuple[list[str], Option]]:
+def changes_that_fit(recipe: Recipe, rows: Rows, asked: Asked) -> list[tuple[list[str], Option]]:
     """Return up to two changes of the recipe, as overrides, with which it would be trained; the gentlest first."""
-    return list(islice(_fitting_changes(recipe, config, rows, device, candidates), 2))
+    return list(islice(_fitting_changes(recipe, rows, asked), 2))
 
 
-def _fitting_changes(
-    recipe: Recipe, config: Any, rows: Rows, device: Device, candidates: int | None
-) -> Iterator[tuple[list[str], Option]]:
+def _fitting_changes(recipe: Recipe, rows: Rows, asked: Asked) -> Iterator[tuple[list[str], Option]]:
     for change in _CHANGES:
         if all(_value(recipe, key) == value for key, value in change.items()):
             continue
         train = recipe.train.model_copy(
             update={key.removeprefix("train."): value for key, value in change.items() if key.startswith("train.")}
         )
-        other = config_of(str(change["student.model"])) if "student.model" in change else config
+        other = config_of(str(change["student.model"])) if "student.model" in change else asked.config
         bounds = [train.micro_tokens, *smaller(rows.rows, train.micro_tokens)]
-        changed = Asked(other, rows.rows, train.model_copy(update={"micro_tokens": bounds[-1]}), device, candidates)
-        option = as_asked(changed, train.modality)
+        train = train.model_copy(update={"micro_tokens": bounds[-1]})
+        option = as_asked(replace(asked, config=other, train=train), train.modality)
         if option.fits:
             yield [f"{key}={str(value).lower()}" for key, value in change.items()], option
 

@@ -14,6 +14,7 @@ from thriftune.plan.simulate import Case, peak_of
 from thriftune.recipe import Evaluate, Train
 from thriftune.train.batches import Row
 
+_KEPT = ("parameters", "gradients", "optimizer")
 MODALITIES: tuple[Literal["full", "lora", "qlora"], ...] = ("full", "lora", "qlora")
 
 
@@ -21,7 +22,7 @@ MODALITIES: tuple[Literal["full", "lora", "qlora"], ...] = ("full", "lora", "qlo
 class Option:
     """One way to train. `kinds` has the bytes of each kind at the peak; `missing` says why it cannot be planned.
 
-    `beside` is what the process holds beside tensors.
+    `beside` is what the process holds beside tensors; of it `beside_least` is there whatever the micro-batch.
     """
 
     modality: Literal["full", "lora", "qlora"]
@@ -33,6 +34,7 @@ class Option:
     device: Device | None = None
     missing: str = ""
     beside: int = 0
+    beside_least: int = 0
 
     @property
     def tensor_bytes(self) -> int:
@@ -49,8 +51,8 @@ class Option:
     def hopeless(self) -> bool:
         """Whether weights, gradients and moments alone, which no micro-batch changes, are too much."""
         assert self.device is not None
-        kept = sum(self.kinds.get(kind, 0) for kind in ("parameters", "gradients", "optimizer"))
-        return kept + self.device.fixed > self.device.bytes
+        kept = sum(self.kinds.get(kind, 0) for kind in _KEPT)
+        return kept + self.beside_least + self.device.fixed > self.device.bytes
 
     @property
     def fits(self) -> bool:
@@ -92,8 +94,13 @@ class Asked:
         except MissingPackage as error:
             return Option(modality, micro_tokens, checkpointing, precision, missing=str(error))
         kinds = {kind: size for kind, size in peak.bytes.items() if size}
-        more = beside(self.config, micros[-1], self.candidates, kinds, self.device.kind)
-        return Option(modality, micro_tokens, checkpointing, precision, kinds, peak.name, self.device, beside=more)
+        kept = {kind: size for kind, size in kinds.items() if kind in _KEPT}
+        more, least = (
+            beside(self.config, micro, self.candidates, held, self.device.kind)
+            for micro, held in ((micros[-1], kinds), ((), kept))
+        )
+        where = (peak.name, self.device)
+        return Option(modality, micro_tokens, checkpointing, precision, kinds, *where, beside=more, beside_least=least)
 
 
 def as_asked(asked: Asked, modality: Literal["full", "lora", "qlora"]) -> Option:

@@ -46,6 +46,11 @@ def reason(plan: Plan) -> str:
     """Say in a sentence what to take, and where that departs from the paper's rule of thumb."""
     chosen, rule = plan.choice, rule_of_thumb(plan.device)
     if chosen is None or chosen.best is None:
+        if any(line.best for line in plan.lines):
+            return (
+                "A training fits, and the evaluation behind it does not: set evaluate.batch lower, or take shorter "
+                "prompts (task.prompt_tokens), a smaller student or more memory."
+            )
         return (
             "Nothing fits, with any micro-batch and with checkpointing: take a smaller student, shorter prompts "
             f"(task.prompt_tokens) or more memory. The paper's rule of thumb would take {NAMES[rule]} here."
