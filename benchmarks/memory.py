@@ -190,19 +190,20 @@ def machine() -> dict[str, Any]:
 
 def write_table() -> None:
     rows = json.loads(RESULT.read_text())["rows"]
-    cases = {(student, tokens_of(rows_of(student, count))): count for student, count in _cases(FITTED)}
-    others = {(student, tokens_of(rows_of(student, count))): count for student, count in _cases(OTHERS)}
     parts = [
-        f"Cases that `plan/beside.py` was {said}:\n\n{_table(rows, counts)}"
-        for said, counts in (("fitted to", cases), ("not fitted to", others))
+        f"Cases that `plan/beside.py` was {said}:\n\n{_table(rows, _cases(students))}"
+        for said, students in (("fitted to", FITTED), ("not fitted to", OTHERS))
     ]
     block = "<!-- memory -->\n" + "\n\n".join(parts) + "\n<!-- /memory -->"
     text = PAGE.read_text()
     PAGE.write_text(re.sub(r"<!-- memory -->.*<!-- /memory -->", lambda _: block, text, flags=re.S))
 
 
-def _cases(students: dict[str, tuple[int, ...]]) -> list[tuple[str, int]]:
-    return [(student, count) for student, counts in students.items() for count in counts]
+def _cases(students: dict[str, tuple[int, ...]]) -> dict[tuple[str, int], int]:
+    """Student and tokens, as rows name a case, with its examples."""
+    return {
+        (student, tokens_of(rows_of(student, count))): count for student, counts in students.items() for count in counts
+    }
 
 
 def _table(rows: list[dict[str, Any]], counts: dict[tuple[str, int], int]) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 from thriftune.errors import RunError
 from thriftune.files import content_id, file_id, read_records
 from thriftune.progress import Progress
-from thriftune.recipe import FILES, Recipe
+from thriftune.recipe import Recipe
+from thriftune.recipe.read import change_paths
 from thriftune.records import Lesson, dump_section
 from thriftune.runs import Run
 from thriftune.tasks.base import Task
@@ -39,7 +40,7 @@ class Lazy:
 
         A task of the user's own knows best what it reads: its identity counts beside the bytes of its file.
         """
-        content = _task_content(self._recipe)
+        content = by_content(dump_section(self._recipe.task))
         if self._recipe.task.kind == "python":
             identity, (path, _, name) = self().identity(), str(self._recipe.task.factory).rpartition(":")
             content |= {"factory": [file_id(Path(path)), name], "identity": identity}
@@ -166,15 +167,10 @@ def _told(run: Run, stage: str, now: bool) -> None:
     Progress(stage).say(f"done in {seconds:.0f} s" if now else "is done already for this content; not done again")
 
 
-def _task_content(recipe: Recipe) -> dict[str, Any]:
-    """Return the section `task` with what its files hold instead of where they lie."""
-    content = dump_section(recipe.task)
-    for section, keys in FILES.items():
-        for source in content[section].values():
-            for key in keys:
-                if source[key] and Path(source[key]).is_file():
-                    source[key] = file_id(Path(source[key]))
-    return content
+def by_content(task: dict[str, Any]) -> dict[str, Any]:
+    """Return the data of a section `task` with what its files hold instead of where they lie."""
+    change_paths({"task": task}, lambda name: file_id(Path(name)) if Path(name).is_file() else name)
+    return task
 
 
 def files_id(run: Run, *names: str) -> str:

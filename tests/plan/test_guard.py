@@ -55,7 +55,7 @@ def test_where_nothing_helps_two_changes_are_named_and_each_fits(wide, rows):
     there = device(int(least * 0.55))
     asked = Asked(wide, rows.rows, recipe().train, there, None)
     assert fitting(asked) is None
-    changes = changes_that_fit(recipe(), rows, asked)
+    changes = changes_that_fit(recipe(), asked)
     assert len(changes) == 2
     for keys, _ in changes:
         changed = recipe(**{k.removeprefix("train."): v == "true" if v in ("true", "false") else v

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from thriftune.errors import DoesNotFit, UserError
-from thriftune.plan.batches import Rows, smaller
+from thriftune.plan.batches import smaller
 from thriftune.plan.configs import config_of
 from thriftune.plan.make import Plan, make_plan
 from thriftune.plan.options import Asked, Option, as_asked
@@ -46,7 +46,7 @@ def planned(run: Run, recipe: Recipe, task: Callable[[], Task]) -> tuple[Recipe,
     option = fitting(asked)
     if option is None:
         plan = make_plan(recipe, config, rows, device, candidates, simulations)
-        raise DoesNotFit(refusal(plan, recipe, changes_that_fit(recipe, rows, asked)))
+        raise DoesNotFit(refusal(plan, recipe, changes_that_fit(recipe, asked)))
     changed = recipe.train.model_copy(update={"micro_tokens": option.micro_tokens})
     figures: dict[str, Any] = {"predicted_bytes": option.bytes, "predicted_tensor_bytes": option.tensor_bytes}
     figures |= {"predicted_by_kind": option.kinds, "memory_bytes": device.bytes, "micro_tokens": option.micro_tokens}
@@ -67,12 +67,12 @@ def fitting(asked: Asked) -> Option | None:
     return None
 
 
-def changes_that_fit(recipe: Recipe, rows: Rows, asked: Asked) -> list[tuple[list[str], Option]]:
+def changes_that_fit(recipe: Recipe, asked: Asked) -> list[tuple[list[str], Option]]:
     """Return up to two changes of the recipe, as overrides, with which it would be trained; the gentlest first."""
-    return list(islice(_fitting_changes(recipe, rows, asked), 2))
+    return list(islice(_fitting_changes(recipe, asked), 2))
 
 
-def _fitting_changes(recipe: Recipe, rows: Rows, asked: Asked) -> Iterator[tuple[list[str], Option]]:
+def _fitting_changes(recipe: Recipe, asked: Asked) -> Iterator[tuple[list[str], Option]]:
     for change in _CHANGES:
         if all(_value(recipe, key) == value for key, value in change.items()):
             continue
@@ -80,8 +80,8 @@ def _fitting_changes(recipe: Recipe, rows: Rows, asked: Asked) -> Iterator[tuple
             update={key.removeprefix("train."): value for key, value in change.items() if key.startswith("train.")}
         )
         other = config_of(str(change["student.model"])) if "student.model" in change else asked.config
-        bounds = [train.micro_tokens, *smaller(rows.rows, train.micro_tokens)]
-        train = train.model_copy(update={"micro_tokens": bounds[-1]})
+        least = [train.micro_tokens, *smaller(asked.rows, train.micro_tokens)][-1]
+        train = train.model_copy(update={"micro_tokens": least})
         option = as_asked(replace(asked, config=other, train=train), train.modality)
         if option.fits:
             yield [f"{key}={str(value).lower()}" for key, value in change.items()], option

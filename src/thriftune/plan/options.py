@@ -95,12 +95,17 @@ class Asked:
             return Option(modality, micro_tokens, checkpointing, precision, missing=str(error))
         kinds = {kind: size for kind, size in peak.bytes.items() if size}
         kept = {kind: size for kind, size in kinds.items() if kind in _KEPT}
-        more, least = (
-            beside(self.config, micro, self.candidates, held, self.device.kind)
-            for micro, held in ((micros[-1], kinds), ((), kept))
+        return Option(
+            modality,
+            micro_tokens,
+            checkpointing,
+            precision,
+            kinds,
+            peak.name,
+            self.device,
+            beside=beside(self.config, micros[-1], self.candidates, kinds, self.device.kind),
+            beside_least=beside(self.config, (), self.candidates, kept, self.device.kind),
         )
-        where = (peak.name, self.device)
-        return Option(modality, micro_tokens, checkpointing, precision, kinds, *where, beside=more, beside_least=least)
 
 
 def as_asked(asked: Asked, modality: Literal["full", "lora", "qlora"]) -> Option:

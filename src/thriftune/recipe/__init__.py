@@ -6,13 +6,12 @@ from thriftune.recipe.plan import Plan
 from thriftune.recipe.read import changed, load
 from thriftune.recipe.student import Student
 from thriftune.recipe.study import Ablation, Dimension, Resources, Study
-from thriftune.recipe.task import FILES, Collection, Database, Engine, Schema, Task
+from thriftune.recipe.task import Collection, Database, Engine, Schema, Task
 from thriftune.recipe.teacher import Expand, Price, Teacher
 from thriftune.recipe.train import Train
 from thriftune.recipe.whole import Recipe
 
 __all__ = [
-    "FILES",
     "Ablation",
     "Collection",
     "Database",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from thriftune.report.axis import ticks
+from thriftune.report.axis import lines_across
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 640, 240, 44, 28, 12
 _SERIES = (
@@ -42,9 +42,7 @@ def loss_curves(metrics: Sequence[dict[str, Any]]) -> str:
         return _TOP + (1 - value / top) * (_HEIGHT - _TOP - _BOTTOM)
 
     parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{_told(lines)}">']
-    for value in ticks(top):
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 10}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:g}</text>')
+    parts += lines_across(top, y, (_LEFT, _WIDTH - 10), "{:g}".format)
     for step in sorted({1, last // 2, last}):
         anchor = "end" if step == last else "middle"  # the last one would stick out
         parts.append(f'<text x="{x(step):.1f}" y="{_HEIGHT - 8}" text-anchor="{anchor}">step {step}</text>')

@@ -72,10 +72,10 @@ def tabulate(kind: Kind, recipe: Recipe, folder: Folder) -> Outcome:
 
 def told(recipe: Recipe, folder: Folder, planned: list[Planned]) -> Outcome:
     """Write the tables of a plan; return what there is."""
-    reports = write(folder.path, recipe, planned, folder.records)
-    results = done(planned, folder.records)
     metric = recipe.study.metric
-    verdicts = {each.name: {metric: each.verdict, "label_loss": each.by_loss} for each in findings(results, metric)}
+    found = findings(done(planned, folder.records), metric)
+    reports = write(folder.path, recipe, planned, folder.records, found)
+    verdicts = {each.name: {metric: each.verdict, "label_loss": each.by_loss} for each in found}
     ids = list(dict.fromkeys(each.trial.id for each in planned))
     failed = [key for key in ids if key in folder.records and folder.records[key]["status"] not in _GOOD]
     left = [key for key in ids if key not in folder.records]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from thriftune.report.axis import ticks
+from thriftune.report.axis import lines_across, percent, ticks
 from thriftune.sweep.results import Result
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 640, 300, 52, 40, 16
@@ -52,11 +52,7 @@ def picture(results: Sequence[Result], metric: str) -> str:
 
 
 def _axes(top: float, right: float, metric: str) -> list[str]:
-    parts = []
-    for quality in ticks(top):
-        y = _y(quality, top)
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 10}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{quality * 100:g} %</text>')
+    parts = lines_across(top, lambda quality: _y(quality, top), (_LEFT, _WIDTH - 10), percent)
     for gigabytes in ticks(right / 1e9):
         x = _x(gigabytes * 1e9, right)
         parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 22}" text-anchor="middle">{gigabytes:g} GB</text>')

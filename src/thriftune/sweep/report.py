@@ -8,7 +8,7 @@ from thriftune.files import write_text
 from thriftune.recipe import Recipe
 from thriftune.report.stage import pipes
 from thriftune.sweep import pareto, tables
-from thriftune.sweep.findings import Finding, findings
+from thriftune.sweep.findings import Finding
 from thriftune.sweep.plan import Planned, Records
 from thriftune.sweep.results import done
 from thriftune.version import VERSION
@@ -55,10 +55,12 @@ def _teacher(recipe: Recipe) -> str:
     return "The teacher's kept answers are the gold answers; asked again it was not."
 
 
-def write(folder: Path, recipe: Recipe, planned: Sequence[Planned], records: Records) -> list[Path]:
-    """Write both reports into a folder; return their paths."""
+def write(
+    folder: Path, recipe: Recipe, planned: Sequence[Planned], records: Records, found: Sequence[Finding]
+) -> list[Path]:
+    """Write both reports into a folder, the findings where it is a study; return their paths."""
     results, made = done(planned, records), sheets(recipe, planned, records)
-    judged = findings(results, recipe.study.metric) if _is_study(planned) else []
+    judged = list(found) if _is_study(planned) else []
     head = count(planned, records)
     html, markdown = folder / "report.html", folder / "report.md"
     write_text(html, _html(recipe, head, judged, made, pareto.picture(results, recipe.study.metric)))

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from thriftune.errors import RecipeError
 from thriftune.files import content_id, file_id
-from thriftune.recipe import FILES, Recipe, changed
+from thriftune.recipe import Recipe, changed
+from thriftune.stages import by_content
 from thriftune.teach.build import identity
 
 _SHARED = ("task", "teacher", "dataset")
@@ -73,12 +74,8 @@ def dataset_id(recipe: Recipe) -> str:
 @lru_cache(maxsize=64)  # the files are read once, not for every trial
 def _dataset_id(sections: str) -> str:
     data = json.loads(sections)
-    task, full = data["task"], Recipe.model_validate({"name": "any", **data})
-    for section, keys in FILES.items():
-        for source in task.get(section, {}).values():
-            for key in keys:
-                if source.get(key) and Path(source[key]).is_file():
-                    source[key] = file_id(Path(source[key]))
+    full = Recipe.model_validate({"name": "any", **data})
+    task = by_content(data["task"])
     if full.task.kind == "python":
         path, _, name = str(full.task.factory).rpartition(":")
         task["factory"] = [file_id(Path(path)), name]

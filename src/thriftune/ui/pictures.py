@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from thriftune.report.axis import ticks
+from thriftune.report.axis import lines_across, percent, ticks
 from thriftune.report.facts import rate
 from thriftune.ui.overview import Overview, pareto
 
@@ -47,11 +47,8 @@ class _Scale:
 
 
 def _axes(scale: _Scale) -> list[str]:
-    parts, right = [], _WIDTH - _RIGHT
-    for quality in ticks(scale.quality):
-        y = scale.y(quality)
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{quality * 100:g} %</text>')
+    right = _WIDTH - _RIGHT
+    parts = lines_across(scale.quality, scale.y, (_LEFT, right), percent)
     for minutes in ticks(scale.minutes):
         x = scale.x(minutes)
         parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 26}" text-anchor="middle">{minutes:g}</text>')
